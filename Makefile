@@ -1,0 +1,74 @@
+# pg_affiliate: build with PGXS.  `make help` lists the targets.
+
+EXTENSION  = pg_affiliate
+MODULE_big = pg_affiliate
+PGFILEDESC = "pg_affiliate - affiliate tracking, attribution and commissions"
+
+EXT_VERSION := $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" pg_affiliate.control)
+
+OBJS := $(patsubst %.cpp,%.o,$(sort $(wildcard src/core/*.cpp src/pg/*.cpp)))
+
+# The install script: all parts of src/sql in the order of their numbers.
+SQL_PARTS      := $(sort $(wildcard src/sql/[0-9]*.sql))
+SQL_SCRIPT := build/pg_affiliate--$(EXT_VERSION).sql
+DATA           := $(sort $(wildcard src/sql/upgrade/*.sql src/sql/release/*.sql))
+DATA_built     := $(SQL_SCRIPT)
+
+# `install` creates the extension for the tests that follow.
+REGRESS_NAMES := $(patsubst sql/%.sql,%,$(sort $(wildcard sql/*.sql)))
+REGRESS       := $(filter install,$(REGRESS_NAMES)) $(filter-out install,$(REGRESS_NAMES))
+
+PG_CONFIG ?= pg_config
+
+# Server headers are system headers: their warnings are not ours.
+PG_CPPFLAGS  = -isystem $(shell $(PG_CONFIG) --includedir-server) -Isrc
+CXX_WARNINGS = -Wall -Wextra -Wshadow -Wconversion -Wold-style-cast -Wnon-virtual-dtor -Wno-register
+# What only g++ takes. Its -Wmaybe-uninitialized sees ghosts in std::optional.
+CXX_GNU_ONLY = $(if $(findstring clang,$(CXX)),,-Wno-maybe-uninitialized)
+PG_CXXFLAGS  = -std=c++20 -O2 $(CXX_WARNINGS) -fvisibility=hidden -fvisibility-inlines-hidden \
+               $(CXX_GNU_ONLY) -MMD -MP $(if $(filter-out 0,$(WERROR)),-Werror)
+
+SHLIB_LINK    = -lstdc++
+SHLIB_EXPORTS = src/pg/exports.txt
+
+EXTRA_CLEAN = $(OBJS:.o=.d) src/pg/exports.list $(wildcard build/pg_affiliate--*.sql)
+
+.DEFAULT_GOAL := all
+
+PGXS := $(shell $(PG_CONFIG) --pgxs)
+include $(PGXS)
+
+# PGXS leaves PG_CXXFLAGS out when it compiles bitcode, which clang does.
+BITCODE_CXXFLAGS += $(filter-out -MMD -MP $(CXX_GNU_ONLY),$(PG_CXXFLAGS))
+
+# Debian's servers are built without --enable-depend. Bitcode follows its object.
+-include $(OBJS:.o=.d)
+$(OBJS:.o=.bc): %.bc: %.o
+
+# The library knows its version, to compare it with the installed schema's.
+src/pg/module.o src/pg/module.bc: override CPPFLAGS += -DPG_AFFILIATE_VERSION='"$(EXT_VERSION)"'
+src/pg/module.o: pg_affiliate.control
+
+# Written whole or not at all, so that an interrupted build leaves nothing half made.
+$(SQL_SCRIPT): $(SQL_PARTS) pg_affiliate.control Makefile
+	@mkdir -p $(@D)
+	cat $(SQL_PARTS) > $@.new
+	mv -f $@.new $@
+
+.PHONY: help print-version
+print-version:
+	@echo $(EXT_VERSION)
+
+help:
+	@echo 'make                     build the module and the install script'
+	@echo 'make install             install into the PostgreSQL of PG_CONFIG'
+	@echo 'make installcheck        run the regression tests against a running server (PGHOST, PGPORT, PGUSER)'
+	@echo 'make uninstall | clean'
+	@echo
+	@echo 'PG_CONFIG=/path/pg_config   which PostgreSQL (default: the first in PATH)'
+	@echo 'with_llvm=no                build no bitcode (when clang is not there)'
+	@echo 'WERROR=1                    warnings are errors'
+	@echo
+	@echo 'scripts/demo             build, start a private server, show the product'
+	@echo 'scripts/check            build and run all tests on a private server'
+	@echo 'scripts/sandbox start    build and keep a private server to work with'

@@ -1,0 +1,584 @@
+// SPDX-License-Identifier: PostgreSQL
+#include "core/attribution.hpp"
+
+#include <algorithm>
+#include <set>
+
+#include "core/touch.hpp"
+
+namespace affiliate::core {
+
+const Ownership *Attribution::owner_at(const std::string &account_id, Time at) const noexcept {
+    const Ownership *found = nullptr;
+    for (const Ownership &ownership : ownerships)
+        if (ownership.account_id == account_id && ownership.covers_from <= at &&
+            (found == nullptr || ownership.covers_from >= found->covers_from))
+            found = &ownership;
+    return found != nullptr && at < found->ends_at ? found : nullptr;
+}
+
+namespace {
+
+std::vector<Order> orders_of(const News &news, const Program &program) {
+    std::vector<Order> orders;
+    std::map<std::string, std::size_t> index;
+    for (const Sale &sale : news.sales) {
+        auto const [it, inserted] = index.try_emplace(sale.order_key, orders.size());
+        if (inserted) {
+            orders.emplace_back();
+            orders.back().key = sale.order_key;
+        }
+        orders[it->second].lines.push_back(&sale);
+    }
+    for (Order &order : orders) {
+        std::sort(order.lines.begin(), order.lines.end(),
+                  [](const Sale *a, const Sale *b) { return a->row->transaction_id < b->row->transaction_id; });
+        bool any_completed = false, any_standing = false;
+        for (const Sale *line : order.lines) {
+            any_completed = any_completed || line->completed_at;
+            any_standing = any_standing || (line->completed_at && !line->is_void);
+        }
+        order.is_void = any_completed && !any_standing;
+        order.is_special = order.is_upgrade = true;
+        bool first = true;
+        for (const Sale *line : order.lines) {
+            // Lines that are not completed say nothing about an order that is; void ones only where all are void.
+            if (any_completed && (!line->completed_at || (any_standing && line->is_void))) continue;
+            order.ordered_at = first ? line->ordered_at : std::min(order.ordered_at, line->ordered_at);
+            first = false;
+            SaleKind const kind = line->row->sale_kind;
+            order.is_upgrade = order.is_upgrade && kind == SaleKind::upgrade;
+            order.is_special = order.is_special && (kind == SaleKind::upgrade || kind == SaleKind::reset);
+            if (!line->completed_at) continue;
+            if (!order.completed_at || *line->completed_at < *order.completed_at) order.completed_at = line->completed_at;
+            if (order.first_completed_recorded_at == 0 ||
+                line->first_completed_recorded_at < order.first_completed_recorded_at)
+                order.first_completed_recorded_at = line->first_completed_recorded_at;
+            if (line->row->effect == Effect::sale && !line->is_void && kind != SaleKind::upgrade &&
+                (!line->is_zero() || program.zero_amount_counts))
+                order.has_number = true;
+        }
+    }
+    std::sort(orders.begin(), orders.end(), [](const Order &a, const Order &b) {
+        Time const x = a.completed_at.value_or(kForever), y = b.completed_at.value_or(kForever);
+        if (x != y) return x < y;
+        if (!a.completed_at && a.ordered_at != b.ordered_at) return a.ordered_at < b.ordered_at;
+        return a.lines.front()->row->transaction_id < b.lines.front()->row->transaction_id;
+    });
+    return orders;
+}
+
+class Fold {
+public:
+    Fold(const CaseFile &file, const Rulebook &rulebook, const News &news, Time now, RestartTest &restart)
+        : file_(file), program_(*file.program), rulebook_(rulebook), now_(now), restart_(restart),
+          touches_(file, rulebook) {
+        result_.orders = orders_of(news, program_);
+        for (const ConversionRow &row : file.conversions)
+            if (row.stated_at) {
+                stated_[row.order_key] = &row;
+                if (row.purchase_number > 0 && row.state == ConversionState::counted) taken_.insert(row.purchase_number);
+            }
+    }
+
+    Attribution run() {
+        result_.signup_at = touches_.signup_at();
+        register_customer();
+        for (Order &order : result_.orders)
+            if (order.completed_at) assign_number(order);
+        number_ = 0;
+        for (Order &order : result_.orders) {
+            move_clicks_up_to(order);
+            if (order.is_special && !decided_like_a_sale(order)) continue;
+            decide(order);
+            if (order.completed_at && !order.is_void) follow(order);
+            if (order.has_number) ++number_;
+        }
+        for (Order &order : result_.orders)
+            if (order.is_special && order.decision.candidates.empty() && order.decision.winner < 0) decide_special(order);
+        for (Order &order : result_.orders) conclude(order);
+        return std::move(result_);
+    }
+
+private:
+    static std::vector<std::string> products(const Order &order) {
+        std::vector<std::string> result;
+        for (const Sale *line : order.lines) result.push_back(line->product_id);
+        return result;
+    }
+
+    std::string account_key(const Order &order) const {
+        return program_.ownership_kind == OwnershipKind::per_account ? order.lines.front()->account_id : std::string();
+    }
+
+    Time ownership_end(Time from, const Candidate &touch) const {
+        if (program_.ownership_kind == OwnershipKind::lifetime) return kForever;
+        return window_end(from, touches_.windows(touch).ownership, program_.window_end, *program_.calendar);
+    }
+
+    void own(const std::string &account, const Candidate &touch, Time covers_from, Time runs_from, std::string cause) {
+        Ownership ownership;
+        ownership.account_id = account;
+        ownership.affiliate_no = touch.affiliate_no;
+        ownership.covers_from = covers_from;
+        ownership.runs_from = runs_from;
+        ownership.ends_at = ownership_end(runs_from, touch);
+        ownership.cause = std::move(cause);
+        ownership.campaign_no = touch.campaign_no;
+        ownership.traffic_source = touch.traffic_source;
+        auto const at = std::find_if(result_.ownerships.begin(), result_.ownerships.end(), [&](const Ownership &other) {
+            return other.covers_from > covers_from;
+        });
+        result_.ownerships.insert(at, std::move(ownership));
+    }
+
+    bool self(int affiliate_no, const Order *order) const {
+        const Affiliate *const affiliate = rulebook_.affiliate(affiliate_no);
+        std::vector<std::string> fingerprints;
+        if (order != nullptr)
+            for (const Sale *line : order->lines) fingerprints.push_back(line->payment_fingerprint);
+        return affiliate != nullptr && touches_.is_self(*affiliate, fingerprints);
+    }
+
+    void win(Decision &decision, int winner, const Order *order) {
+        Candidate &candidate = decision.candidates[static_cast<std::size_t>(winner)];
+        if (self(candidate.affiliate_no, order)) {
+            candidate.code = "self_referral";
+            decision.code = "self_referral";
+            result_.reviews.push_back({"self_referral", order == nullptr ? std::string() : order->key, candidate.ref});
+            return;
+        }
+        candidate.code = "won";
+        decision.winner = winner;
+        decision.affiliate_no = candidate.affiliate_no;
+        decision.method = candidate.method;
+        decision.code.clear();
+    }
+
+    void nobody(Decision &decision, const char *code) {
+        decision.code = code;
+        decision.affiliate_no = 0;
+        decision.method = Method::none;
+        decision.winner = -1;
+    }
+
+    /// The registration as a conversion, and as the beginning of ownership where the program binds there (W7).
+    void register_customer() {
+        if (!result_.signup_at) return;
+        Decision decision;
+        touches_.at_registration(decision.candidates);
+        for (Method const method : program_.precedence) {
+            if (method == Method::override_ || method == Method::ownership || method == Method::lead) continue;
+            int const best = touches_.first_eligible(decision.candidates, method);
+            if (best < 0) continue;
+            win(decision, best, nullptr);
+            break;
+        }
+        if (program_.bind_at_registration && decision.winner >= 0)
+            own({}, *decision.won(), *result_.signup_at, *result_.signup_at, "registration");
+        finish(decision);
+        result_.registration = std::move(decision);
+    }
+
+    void assign_number(Order &order) {
+        auto const stated = stated_.find(order.key);
+        if (stated != stated_.end() && stated->second->purchase_number > 0) {
+            order.decision.purchase_number = stated->second->purchase_number;
+            return;
+        }
+        if (!order.has_number) return;
+        do ++next_number_;
+        while (taken_.count(next_number_) != 0);
+        order.decision.purchase_number = next_number_;
+    }
+
+    Time recorded_by(const Order &order) const {
+        return order.completed_at ? later(order.first_completed_recorded_at, program_.late_grace) : kForever;
+    }
+
+    /// A click of another affiliate moves the ownership at the click, purchase or not (W5).
+    void move_clicks_up_to(const Order &order) {
+        if (program_.later_click != LaterTouch::move) return;
+        std::vector<const Click *> clicks;
+        for (const Click &click : file_.clicks)
+            if (click.affiliate_no != 0 && click.clicked_at <= order.ordered_at &&
+                click.recorded_at <= recorded_by(order) && moved_.count(click.click_id) == 0)
+                clicks.push_back(&click);
+        std::sort(clicks.begin(), clicks.end(), [](const Click *a, const Click *b) {
+            return a->clicked_at != b->clicked_at ? a->clicked_at < b->clicked_at : a->click_id < b->click_id;
+        });
+        for (const Click *click : clicks) {
+            const Ownership *const owner = result_.owner_at(account_key(order), click->clicked_at);
+            const Affiliate *const affiliate = rulebook_.affiliate(click->affiliate_no);
+            if (owner == nullptr || owner->affiliate_no == click->affiliate_no ||
+                owner->covers_from >= click->clicked_at || affiliate == nullptr ||
+                touches_.ineligible(*affiliate, Method::click, click->clicked_at, click->clicked_at) != nullptr ||
+                self(click->affiliate_no, nullptr))
+                continue;
+            moved_.insert(click->click_id);
+            Candidate touch;
+            touch.affiliate_no = click->affiliate_no;
+            touch.at = click->clicked_at;
+            touch.campaign_no = click->campaign_no;
+            touch.traffic_source = click->traffic_source;
+            own(account_key(order), touch, click->clicked_at, click->clicked_at, click->click_id);
+        }
+    }
+
+    const Override *override_for(const Order &order) const {
+        const Override *found = nullptr;
+        for (const Override &item : file_.overrides) {
+            bool const names_it =
+                item.transaction_id.empty() ||
+                std::any_of(order.lines.begin(), order.lines.end(),
+                            [&](const Sale *line) { return line->row->transaction_id == item.transaction_id; });
+            if (names_it && item.from <= order.ordered_at && order.ordered_at < item.until &&
+                (found == nullptr || item.no > found->no))
+                found = &item;
+        }
+        return found;
+    }
+
+    /// Lines that were stated keep their owner, unless an operator claws them back (W10, W14).
+    bool keep_stated(Order &order) {
+        auto const it = stated_.find(order.key);
+        if (it == stated_.end()) return false;
+        const Override *const item = override_for(order);
+        if (item != nullptr && item->claw_back && item->affiliate_no != it->second->affiliate_no) return false;
+        order.decision.is_stated = true;
+        order.decision.affiliate_no = it->second->affiliate_no;
+        order.decision.method = it->second->method;
+        order.decision.code = it->second->code;
+        return true;
+    }
+
+    void collect(const Order &order, Decision &decision) {
+        std::vector<Candidate> &out = decision.candidates;
+        std::string const account = account_key(order);
+        if (const Override *item = override_for(order)) {
+            Candidate candidate;
+            candidate.method = Method::override_;
+            candidate.affiliate_no = item->affiliate_no;
+            candidate.at = item->from;
+            candidate.ref = std::to_string(item->no);
+            const Affiliate *const affiliate = rulebook_.affiliate(item->affiliate_no);
+            if (affiliate != nullptr)
+                if (const char *why = touches_.ineligible(*affiliate, Method::override_, order.ordered_at, order.ordered_at))
+                    candidate.code = why;
+            out.push_back(std::move(candidate));
+        }
+        if (const Ownership *owner = result_.owner_at(account, order.ordered_at)) {
+            Candidate candidate;
+            candidate.method = Method::ownership;
+            candidate.affiliate_no = owner->affiliate_no;
+            candidate.at = owner->covers_from;
+            candidate.ref = owner->cause;
+            candidate.campaign_no = owner->campaign_no;
+            candidate.traffic_source = owner->traffic_source;
+            if (const Affiliate *affiliate = rulebook_.affiliate(owner->affiliate_no))
+                if (const char *why = touches_.ineligible(*affiliate, Method::ownership, owner->covers_from, order.ordered_at))
+                    candidate.code = why;
+            out.push_back(std::move(candidate));
+        }
+        std::vector<std::string> codes;
+        for (const Sale *line : order.lines)
+            if (line->completed_at || !order.completed_at)
+                codes.insert(codes.end(), line->coupon_codes.begin(), line->coupon_codes.end());
+        touches_.coupons(codes, products(order), order.ordered_at, out);
+        touches_.clicks(order.ordered_at, recorded_by(order), out);
+        if (number_ == 0) touches_.registration(order.ordered_at, order.completed_at.value_or(order.ordered_at), out);
+        for (const Sale *line : order.lines)
+            if (!line->declared_affiliate.empty()) {
+                touches_.declared(line->declared_affiliate, order.ordered_at, Method::declared, kForever,
+                                  order.ordered_at, out);
+                break;
+            }
+    }
+
+    /// W5: what a touch of another affiliate does to an order that an ownership covers. True when it decided.
+    void decide_owned(Decision &decision, int owned, const Order &order) {
+        const Candidate owner = decision.candidates[static_cast<std::size_t>(owned)];
+        int touch = touches_.first_eligible(decision.candidates, Method::coupon);
+        LaterTouch policy = program_.later_coupon;
+        bool foreign =
+            touch >= 0 && decision.candidates[static_cast<std::size_t>(touch)].affiliate_no != owner.affiliate_no;
+        if (!foreign) {
+            touch = touches_.winning_click(decision.candidates);
+            policy = program_.later_click == LaterTouch::move ? LaterTouch::keep : program_.later_click;
+            foreign = touch >= 0 &&
+                      decision.candidates[static_cast<std::size_t>(touch)].affiliate_no != owner.affiliate_no &&
+                      decision.candidates[static_cast<std::size_t>(touch)].at > owner.at;
+        }
+        if (!foreign || policy == LaterTouch::keep) {
+            win(decision, owned, &order);
+            return;
+        }
+        if (policy == LaterTouch::nobody) {
+            nobody(decision, "later_touch");
+            return;
+        }
+        win(decision, touch, &order);
+        if (policy == LaterTouch::move && decision.winner >= 0 && order.completed_at && !order.is_void) moves_ = true;
+    }
+
+    void decide(Order &order) {
+        Decision &decision = order.decision;
+        moves_ = false;
+        bool const stated = keep_stated(order);
+        Decision free;
+        Decision &target = stated ? free : decision;
+        collect(order, target);
+        for (Method const method : program_.precedence) {
+            int const best = touches_.first_eligible(target.candidates, method);
+            if (best < 0) continue;
+            if (method == Method::ownership) decide_owned(target, best, order);
+            else if (method == Method::override_ && target.candidates[static_cast<std::size_t>(best)].affiliate_no == 0) {
+                target.candidates[static_cast<std::size_t>(best)].code = "won";
+                nobody(target, "nobody_by_override");
+            } else {
+                win(target, best, &order);
+            }
+            break;
+        }
+        if (target.code == "organic" && !target.candidates.empty()) explain_nobody(target);
+        if (stated) decision.candidates = std::move(free.candidates);
+        else wait_for_click(order);
+        if (const Ownership *owner = result_.owner_at(account_key(order), order.ordered_at))
+            decision.customer_since = owner->covers_from;
+    }
+
+    /// Nobody could win: say what spoke against the strongest candidate rather than "organic".
+    static void explain_nobody(Decision &decision) {
+        for (const Candidate &candidate : decision.candidates)
+            if (candidate.affiliate_no != 0 && candidate.method != Method::override_) {
+                decision.code = candidate.code;
+                return;
+            }
+    }
+
+    /// W12: an order that names an unknown click waits for it while the click could change the decision.
+    void wait_for_click(Order &order) {
+        if (!order.completed_at || now_ >= recorded_by(order)) {
+            review_unknown_clicks(order);
+            return;
+        }
+        Decision &decision = order.decision;
+        for (Method const method : program_.precedence) {
+            if (method == Method::click) break;
+            if (decision.method == method) {
+                if (method == Method::ownership && program_.later_click != LaterTouch::keep) break;
+                return;
+            }
+        }
+        if (decision.code == "nobody_by_override" || decision.code == "self_referral") return;
+        for (const Sale *line : order.lines)
+            if (!line->click_id.empty() && !known_click(line->click_id)) {
+                decision.waits_until = recorded_by(order);
+                result_.wake_at = std::min(result_.wake_at.value_or(kForever), *decision.waits_until);
+            }
+    }
+
+    bool known_click(const std::string &click_id) const {
+        return std::any_of(file_.clicks.begin(), file_.clicks.end(),
+                           [&](const Click &click) { return click.click_id == click_id; });
+    }
+
+    void review_unknown_clicks(Order &order) {
+        if (!order.completed_at) return;
+        for (const Sale *line : order.lines)
+            if (!line->click_id.empty() && !known_click(line->click_id)) {
+                Candidate candidate;
+                candidate.method = Method::click;
+                candidate.at = order.ordered_at;
+                candidate.ref = line->click_id;
+                candidate.code = "unknown_click";
+                order.decision.candidates.push_back(std::move(candidate));
+                if (order.decision.affiliate_no == 0)
+                    result_.reviews.push_back({"unknown_click", line->row->transaction_id, line->click_id});
+            }
+    }
+
+    /// What a completed, not void order does to ownership (W5, W7).
+    void follow(Order &order) {
+        const Decision &decision = order.decision;
+        if (decision.affiliate_no == 0 || !order.has_number) return;
+        std::string const account = account_key(order);
+        if (program_.ownership_kind == OwnershipKind::per_account && account.empty()) return;
+        Candidate touch;
+        touch.affiliate_no = decision.affiliate_no;
+        touch.at = order.ordered_at;
+        if (const Candidate *won = decision.won()) touch = *won;
+        const std::string &cause = order.lines.front()->row->transaction_id;
+        if (moves_) {
+            own(account, touch, order.ordered_at, order.ordered_at, cause);
+            order.decision.customer_since = order.ordered_at;
+            return;
+        }
+        Ownership *latest = nullptr;
+        for (Ownership &ownership : result_.ownerships)
+            if (ownership.account_id == account) latest = &ownership;
+        if (latest == nullptr) {
+            if (program_.bind_number_one_only && decision.purchase_number != 1) return;
+            own(account, touch, order.ordered_at, *order.completed_at, cause);
+            order.decision.customer_since = order.ordered_at;
+            return;
+        }
+        if (order.ordered_at >= latest->ends_at) {
+            if (!program_.ownership_rebind) return;
+            own(account, touch, order.ordered_at, *order.completed_at, cause);
+            order.decision.customer_since = order.ordered_at;
+            return;
+        }
+        if (program_.ownership_kind == OwnershipKind::rolling && decision.affiliate_no == latest->affiliate_no &&
+            latest->covers_from <= order.ordered_at && *order.completed_at > latest->runs_from &&
+            (program_.ownership_restart_rule == 0 || restart_.restarts(order))) {
+            Candidate owner;
+            owner.affiliate_no = latest->affiliate_no;
+            owner.at = latest->covers_from;
+            owner.campaign_no = latest->campaign_no;
+            owner.traffic_source = latest->traffic_source;
+            latest->runs_from = *order.completed_at;
+            latest->ends_at = ownership_end(latest->runs_from, owner);
+        }
+    }
+
+    // Resets and upgrades (W12a) ----------------------------------------------------------------------------------
+
+    const Sale *original_of(const Sale &line) const {
+        const Sale *found = nullptr;
+        std::string account = line.original_account_id;
+        if (account.empty() && !line.original_challenge_id.empty())
+            for (const Account &item : file_.accounts)
+                if (item.challenge_id == line.original_challenge_id) account = item.account_id;
+        for (const Order &order : result_.orders)
+            for (const Sale *other : order.lines) {
+                if (other == &line) continue;
+                if (!line.original_transaction_id.empty()) {
+                    if (other->row->transaction_id == line.original_transaction_id) return other;
+                } else if (!account.empty() && other->account_id == account &&
+                           (found == nullptr || other->ordered_at < found->ordered_at)) {
+                    found = other;
+                }
+            }
+        return found;
+    }
+
+    static bool names_original(const Sale &line) {
+        return !line.original_transaction_id.empty() || !line.original_account_id.empty() ||
+               !line.original_challenge_id.empty();
+    }
+
+    /// One whose original is unknown is decided like a sale when late_grace is over.
+    bool decided_like_a_sale(Order &order) {
+        const Sale &line = *order.lines.front();
+        if (!names_original(line) || original_of(line) != nullptr) return false;
+        if (order.completed_at && now_ < recorded_by(order)) {
+            order.decision.waits_until = recorded_by(order);
+            result_.wake_at = std::min(result_.wake_at.value_or(kForever), recorded_by(order));
+            return false;
+        }
+        return true;
+    }
+
+    void decide_special(Order &order, int depth = 0) {
+        if (keep_stated(order)) return;
+        Decision &decision = order.decision;
+        if (const Override *item = override_for(order)) {
+            Candidate candidate;
+            candidate.method = Method::override_;
+            candidate.affiliate_no = item->affiliate_no;
+            candidate.at = item->from;
+            candidate.ref = std::to_string(item->no);
+            decision.candidates.push_back(candidate);
+            if (item->affiliate_no == 0) nobody(decision, "nobody_by_override");
+            else win(decision, 0, &order);
+            return;
+        }
+        const Sale &line = *order.lines.front();
+        const Sale *const original = original_of(line);
+        Candidate candidate;
+        candidate.method = Method::ownership;
+        Time ends_at = kBeginning;
+        if (original != nullptr) {
+            auto const source = std::find_if(result_.orders.begin(), result_.orders.end(), [&](const Order &other) {
+                return std::find(other.lines.begin(), other.lines.end(), original) != other.lines.end();
+            });
+            if (source->is_special && source->decision.candidates.empty() && depth < 64)
+                decide_special(*source, depth + 1);
+            if (original->is_void || source->decision.affiliate_no == 0) {
+                nobody(decision, original->is_void ? "original_void" : "original_unattributed");
+                return;
+            }
+            candidate.affiliate_no = source->decision.affiliate_no;
+            candidate.at = original->ordered_at;
+            candidate.ref = original->row->transaction_id;
+            if (const Candidate *won = source->decision.won()) {
+                candidate.campaign_no = won->campaign_no;
+                candidate.traffic_source = won->traffic_source;
+            }
+            Time runs_from = original->completed_at.value_or(original->ordered_at);
+            if (const Ownership *owner = result_.owner_at(account_key(*source), original->ordered_at);
+                owner != nullptr && owner->affiliate_no == candidate.affiliate_no)
+                runs_from = std::max(runs_from, owner->runs_from);
+            ends_at = ownership_end(runs_from, candidate);
+        } else if (names_original(line)) {
+            return; // waits for it
+        } else {
+            decision.is_flagged = true;
+            const Ownership *const owner = result_.owner_at(account_key(order), order.ordered_at);
+            if (owner == nullptr) return;
+            candidate.affiliate_no = owner->affiliate_no;
+            candidate.at = owner->covers_from;
+            candidate.ref = owner->cause;
+            ends_at = owner->ends_at;
+        }
+        decision.candidates.push_back(candidate);
+        Candidate &stored = decision.candidates.back();
+        const Affiliate *const affiliate = rulebook_.affiliate(stored.affiliate_no);
+        const char *why = nullptr;
+        if (order.ordered_at >= ends_at) why = "window_expired";
+        else if (affiliate != nullptr)
+            why = touches_.ineligible(*affiliate, Method::ownership, stored.at, order.ordered_at);
+        if (why != nullptr) {
+            stored.code = why;
+            nobody(decision, why);
+            return;
+        }
+        win(decision, static_cast<int>(decision.candidates.size()) - 1, &order);
+        decision.customer_since = stored.at;
+        if (order.is_upgrade)
+            for (const Order &other : result_.orders)
+                for (const Sale *sale : other.lines)
+                    if (sale == original) decision.purchase_number = other.decision.purchase_number;
+    }
+
+    static void finish(Decision &decision) {
+        std::set<int> affiliates;
+        for (const Candidate &candidate : decision.candidates)
+            if (candidate.affiliate_no != 0) affiliates.insert(candidate.affiliate_no);
+        decision.is_conflict = affiliates.size() > 1;
+    }
+
+    void conclude(Order &order) { finish(order.decision); }
+
+    const CaseFile &file_;
+    const Program &program_;
+    const Rulebook &rulebook_;
+    Time now_;
+    RestartTest &restart_;
+    Touches touches_;
+    Attribution result_;
+    std::map<std::string, const ConversionRow *> stated_;
+    std::set<int> taken_;
+    std::set<std::string> moved_;
+    int next_number_ = 0, number_ = 0;
+    bool moves_ = false;
+};
+
+} // namespace
+
+Attribution attribute(const CaseFile &file, const Rulebook &rulebook, const News &news, Time now, RestartTest &restart) {
+    return Fold(file, rulebook, news, now, restart).run();
+}
+
+} // namespace affiliate::core

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: PostgreSQL
+// Who earned it: the fold over a customer's orders in the order of W8, with the ownership it builds (SEMANTICS W1-W12a).
+#pragma once
+
+#include "core/news.hpp"
+
+namespace affiliate::core {
+
+/// A touch that competed for an order. `code` says how it fared: "won", "outranked" or why it could not win.
+struct Candidate {
+    Method method = Method::none;
+    int affiliate_no = 0; ///< 0 = names no known affiliate
+    Time at = 0;
+    std::string ref; ///< click id, coupon code, declared id, transaction the ownership began with
+    const char *code = "outranked";
+    int campaign_no = 0;
+    std::string traffic_source;
+    const Coupon *coupon = nullptr;
+};
+
+struct Decision {
+    int affiliate_no = 0; ///< 0 = nobody
+    Method method = Method::none;
+    std::string code = "organic"; ///< why nobody, or empty
+    std::vector<Candidate> candidates;
+    int winner = -1; ///< index into candidates
+    bool is_conflict = false;
+    std::optional<Time> waits_until; ///< nothing is posted before: an unknown click or original may change it
+    int purchase_number = 0;
+    std::optional<Time> customer_since; ///< when the ownership that covers the order began
+    bool is_stated = false;             ///< owner and number are those of a line that was stated
+    bool is_flagged = false;            ///< decided without the reference it should have had
+
+    const Candidate *won() const noexcept {
+        return winner < 0 ? nullptr : &candidates[static_cast<std::size_t>(winner)];
+    }
+};
+
+/// Lines with one order_id of one customer; they are attributed once.
+struct Order {
+    std::string key;
+    std::vector<const Sale *> lines;
+    Time ordered_at = 0;
+    std::optional<Time> completed_at;
+    Time first_completed_recorded_at = 0;
+    bool is_void = false;    ///< every completed line is void
+    bool is_special = false; ///< resets and upgrades only: decided by their original (W12a)
+    bool is_upgrade = false;
+    bool has_number = false; ///< completed, not void, not zero, not an upgrade
+    Decision decision;
+};
+
+struct Ownership {
+    std::string account_id;
+    int affiliate_no = 0;
+    Time covers_from = 0, runs_from = 0, ends_at = 0;
+    std::string cause;
+    int campaign_no = 0;
+    std::string traffic_source;
+};
+
+struct Attribution {
+    std::vector<Order> orders; ///< in fold order, those not completed last
+    std::vector<Ownership> ownerships; ///< in the order in which they began to cover
+    std::optional<Decision> registration;
+    std::optional<Time> signup_at;
+    std::vector<Review> reviews;
+    std::optional<Time> wake_at;
+
+    const Ownership *owner_at(const std::string &account_id, Time at) const noexcept;
+};
+
+/// Asks whether a payment restarts a rolling ownership (the program's ownership_restart_rule).
+class RestartTest {
+public:
+    virtual ~RestartTest() = default;
+    virtual bool restarts(const Order &order) = 0;
+};
+
+Attribution attribute(const CaseFile &file, const Rulebook &rulebook, const News &news, Time now, RestartTest &restart);
+
+/// What the customer rows say at an instant (W11): the latest state with last_modified_date <= at, else the earliest.
+const CustomerState *customer_at(const CaseFile &file, Time at) noexcept;
+
+} // namespace affiliate::core

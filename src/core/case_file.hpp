@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: PostgreSQL
+// A case file: everything known of one customer in one program, as the store gathered it; the only input of the kernel
+// besides the rulebook and the clock. Texts that are unknown are empty (null and empty are the same, W11).
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "core/rulebook.hpp"
+
+namespace affiliate::core {
+
+/// One state that a row of affiliate.transaction has had. The states of a row are numbered by `version` in the order
+/// of their arrival; together they are the set of reports about it (M1).
+struct TransactionState {
+    std::string transaction_id, type, currency, order_id, account_id, original_transaction_id, original_account_id,
+        original_challenge_id, product_id, challenge_type, phase, refund_reason, click_id, declared_affiliate,
+        campaign_id, payment_fingerprint;
+    std::vector<std::string> coupon_codes;
+    std::string metadata; ///< the bytes of a jsonb value, empty for null
+    std::optional<Decimal> amount, refunded_amount, account_size, list_price, discount, tax, fee, wallet_credit,
+        collected;
+    std::optional<Time> ordered_at, completed_at, refunded_at, status_at;
+    Time recorded_at = 0;
+    int version = 0;
+    Effect effect = Effect::sale;
+    SaleKind sale_kind = SaleKind::purchase;
+    Status status = Status::pending;
+    bool is_test = false;
+};
+
+struct DisputeState {
+    std::string dispute_id, transaction_id;
+    std::optional<Decimal> amount, lost_amount;
+    std::optional<Time> opened_at, closed_at;
+    enum class Outcome : std::uint8_t { open, won, lost, partial } outcome = Outcome::open;
+    Time recorded_at = 0;
+    int version = 0;
+};
+
+struct CustomerState {
+    std::string customer_id, declared_affiliate, campaign_id, click_id, language, country, kyc_status, sales_status,
+        payment_fingerprint;
+    std::vector<std::string> coupon_codes;
+    std::optional<Time> signup_at, modified_at;
+    Time recorded_at = 0;
+    int version = 0;
+    bool is_test = false;
+};
+
+struct Click {
+    std::string click_id, traffic_source;
+    int affiliate_no = 0, campaign_no = 0; ///< affiliate_no 0: the affiliate it names is unknown
+    Time clicked_at = 0, recorded_at = 0;
+};
+
+struct Account {
+    std::string account_id, challenge_id;
+};
+
+/// attribution_override: affiliate_no 0 = nobody earns.
+struct Override {
+    int no = 0, affiliate_no = 0;
+    std::string transaction_id; ///< empty = every order of the customer in the period
+    Time from = kBeginning, until = kForever;
+    bool claw_back = true;
+};
+
+// What was posted before -----------------------------------------------------------------------------------------
+
+struct PostedOwnership {
+    std::string account_id;
+    int ownership_no = 0, affiliate_no = 0;
+    Time begins_at = 0, runs_from = 0, ends_at = 0;
+    bool is_latest = false;
+    std::string cause;
+    bool operator==(const PostedOwnership &) const = default;
+};
+
+enum class ConversionState : std::uint8_t { pending, waiting, counted, void_ };
+const char *name(ConversionState state) noexcept;
+
+/// A row of affiliate.conversion: the decision, and the running totals of its conversion_entries.
+struct ConversionRow {
+    std::string transaction_id, code, order_key, currency, fx_source, candidates;
+    bool registration = false;
+    ConversionState state = ConversionState::pending;
+    int affiliate_no = 0, purchase_number = 0, agreement_no = 0, plan_no = 0, version = 0;
+    Method method = Method::none;
+    bool is_conflict = false, ladder_counts = false, is_test = false;
+    std::optional<Time> ordered_at, occurred_at, taken_back_at, fx_valid_from, stated_at;
+    std::optional<Decimal> fx_rate;
+    int quantity = 0, charged_back_count = 0;
+    Decimal gross, refunded, charged_back;
+};
+
+/// A row of affiliate.commission.
+struct CommissionRow {
+    std::string subject_id, currency, hold_reason;
+    bool registration = false, is_void = false, is_provisional = false;
+    int rule_no = 0, affiliate_no = 0, level = 0, version = 0, ladder_no = 0, ladder_position = 0;
+    Decimal accrued, reversed, paid, accrued_when_paid;
+    std::optional<Decimal> cap_room, uncapped_accrued, uncapped_net;
+    Time earned_at = 0, eligible_at = 0;
+    std::optional<Time> stated_at;
+};
+
+struct RefundMatch {
+    std::string transaction_id, matched_transaction_id;
+};
+
+struct CaseFile {
+    const Program *program = nullptr;
+    std::string customer_id;            ///< canonical
+    std::vector<std::string> aliases;   ///< the other ids of the customer
+    std::vector<CustomerState> customer;        ///< every state of every id, by version
+    std::vector<TransactionState> transactions; ///< grouped by transaction, by version
+    std::vector<DisputeState> disputes;         ///< grouped by dispute, by version
+    std::vector<Click> clicks;
+    std::vector<Account> accounts;
+    std::vector<Override> overrides;
+    std::vector<RefundMatch> refund_matches;
+    std::vector<PostedOwnership> ownerships;
+    std::vector<ConversionRow> conversions;
+    std::vector<CommissionRow> commissions;
+};
+
+} // namespace affiliate::core

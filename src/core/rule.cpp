@@ -1,0 +1,453 @@
+// SPDX-License-Identifier: PostgreSQL
+#include "core/rule.hpp"
+
+#include <algorithm>
+
+namespace affiliate::core {
+
+namespace {
+
+/// Purchase 1 of the customer, seen from `order` in the fold.
+const Order *first_purchase(const Attribution &attribution) {
+    const Order *found = nullptr;
+    for (const Order &order : attribution.orders)
+        if (order.has_number && (found == nullptr || *order.completed_at < *found->completed_at)) found = &order;
+    return found;
+}
+
+bool applies_to(const PlanRule &rule, const std::string &type, Effect effect) {
+    if (rule.transaction_types.empty()) return effect == Effect::sale;
+    return std::find(rule.transaction_types.begin(), rule.transaction_types.end(), type) != rule.transaction_types.end();
+}
+
+} // namespace
+
+/// One line as its rules see it.
+struct Commissions::Line {
+    const Attribution *attribution;
+    const Order *order; ///< null for a registration
+    const Sale *sale;   ///< null for a registration
+    const Decision &decision;
+    std::string subject;
+    bool registration;
+    Time ordered_at, completed_at;
+    Decimal rate;
+    bool ladder_counts;
+};
+
+Commissions::Commissions(const CaseFile &file, const Rulebook &rulebook, const News &news, Evaluator &evaluator,
+                         Positions &positions, Time now)
+    : file_(file), program_(*file.program), rulebook_(rulebook), news_(news), evaluator_(evaluator),
+      positions_(positions), now_(now) {}
+
+const CommissionRow *Commissions::posted(const std::string &subject, int rule_no, int affiliate_no, int level) const {
+    for (const CommissionRow &row : file_.commissions)
+        if (row.rule_no == rule_no && row.affiliate_no == affiliate_no && row.level == level && row.subject_id == subject)
+            return &row;
+    return nullptr;
+}
+
+const ConversionRow *Commissions::posted(const std::string &transaction_id, bool registration) const {
+    for (const ConversionRow &row : file_.conversions)
+        if (row.registration == registration && row.transaction_id == transaction_id) return &row;
+    return nullptr;
+}
+
+RuleInput Commissions::input(const Line &line) const {
+    RuleInput in;
+    const CustomerState *customer = customer_at(file_, line.completed_at);
+    if (customer != nullptr) {
+        in.customer_country = customer->country;
+        in.customer_language = customer->language;
+        in.kyc_status = customer->kyc_status;
+        in.sales_status = customer->sales_status;
+    }
+    in.ordered_at = line.ordered_at;
+    in.completed_at = line.completed_at;
+    in.method = name(line.decision.method);
+    in.purchase_number = line.decision.purchase_number;
+    in.fx_rate = line.rate;
+    in.coupon_kind = "none";
+    for (const Candidate &candidate : line.decision.candidates) {
+        if (candidate.method != Method::coupon || candidate.coupon == nullptr) continue;
+        in.coupon_code = candidate.coupon->code;
+        in.coupon_discount = candidate.coupon->discount;
+        in.coupon_kind = candidate.coupon->affiliate_no == 0                            ? "house"
+                         : candidate.coupon->affiliate_no == line.decision.affiliate_no ? "own"
+                                                                                        : "other";
+        break;
+    }
+    if (const Candidate *won = line.decision.won()) {
+        in.days_since_touch = days_between(won->at, line.ordered_at);
+        in.traffic_source = won->traffic_source;
+        if (auto const it = rulebook_.campaigns.find(won->campaign_no); it != rulebook_.campaigns.end())
+            in.campaign = it->second.id;
+    }
+    if (line.attribution->signup_at) in.days_since_signup = days_between(*line.attribution->signup_at, line.completed_at);
+    if (const Affiliate *affiliate = rulebook_.affiliate(line.decision.affiliate_no)) {
+        in.affiliate = affiliate->id;
+        in.affiliate_group = affiliate->group;
+        in.partner_type = affiliate->partner_type;
+        in.affiliate_country = affiliate->country;
+    }
+    if (line.sale == nullptr) {
+        in.transaction_type = "registration";
+        return in;
+    }
+    const Sale &sale = *line.sale;
+    if (in.campaign.empty()) in.campaign = sale.campaign_id;
+    in.transaction_type = sale.row->type;
+    in.sale_kind = name(sale.row->sale_kind);
+    in.product = sale.product_id;
+    if (auto const it = rulebook_.products.find({program_.no, sale.product_id}); it != rulebook_.products.end()) {
+        in.product_family = it->second.family;
+        in.account_size = it->second.account_size;
+        in.list_price = it->second.list_price;
+    }
+    in.challenge_type = sale.challenge_type;
+    in.phase = sale.phase;
+    if (sale.account_size) in.account_size = sale.account_size;
+    in.currency = sale.row->currency;
+    in.metadata = sale.metadata;
+    auto const converted = [&line](const std::optional<Decimal> &amount) -> std::optional<Decimal> {
+        if (!amount) return std::nullopt;
+        return *amount * line.rate;
+    };
+    if (sale.list_price) in.list_price = converted(sale.list_price);
+    in.discount = converted(sale.discount);
+    in.fee = converted(sale.fee);
+    in.collected = converted(sale.collected);
+    in.tax = sale.tax * line.rate;
+    in.wallet_credit = sale.wallet_credit * line.rate;
+    in.gross = sale.gross * line.rate;
+    in.base = sale.base() * line.rate;
+    in.net = in.base;
+    in.original_gross = sale.gross;
+    in.original_net = sale.base();
+    if (const Order *first = first_purchase(*line.attribution); first != nullptr && *first->completed_at <= line.completed_at) {
+        in.days_since_first_purchase = days_between(*first->completed_at, line.completed_at);
+        in.months_since_first_purchase = program_.calendar->months_between(*first->completed_at, line.completed_at);
+    }
+    for (const Sale &other : news_.sales)
+        if (!sale.original_transaction_id.empty() && other.row->transaction_id == sale.original_transaction_id)
+            in.days_since_original = days_between(other.completed_at.value_or(other.ordered_at), line.completed_at);
+    return in;
+}
+
+const Plan *Commissions::plan_for(const Affiliate &affiliate, const Decision &decision, Time at, int &agreement_no) const {
+    Time const when = program_.plan_by_customer && decision.customer_since ? *decision.customer_since : at;
+    const Agreement *const agreement = rulebook_.agreement(program_.no, affiliate, when);
+    agreement_no = agreement == nullptr ? 0 : agreement->no;
+    const std::string &plan = agreement == nullptr ? program_.default_plan : agreement->plan;
+    return plan.empty() ? nullptr : rulebook_.plan(program_.no, plan, when);
+}
+
+void Commissions::hold(const Line &line, const PlanRule &rule, int beneficiary, Target &target) const {
+    Time const by_time = later(line.completed_at, rule.hold);
+    Time by_event = kForever;
+    if (rule.hold_kind != HoldKind::time) {
+        if (!rule.hold_until_type.empty()) {
+            for (const Sale &other : news_.sales)
+                if (other.row->type == rule.hold_until_type && other.completed_at &&
+                    *other.completed_at > line.completed_at)
+                    by_event = std::min(by_event, *other.completed_at);
+        } else {
+            for (const CustomerState &state : file_.customer)
+                if (state.kyc_status == rule.hold_until_kyc)
+                    by_event = std::min(by_event, std::max(state.modified_at.value_or(state.recorded_at), line.completed_at));
+        }
+    }
+    target.eligible_at = rule.hold_kind == HoldKind::time    ? by_time
+                         : rule.hold_kind == HoldKind::event ? by_event
+                                                             : std::min(by_time, by_event);
+    if (target.eligible_at == kForever) target.hold_reason = "event";
+    const Affiliate *const affiliate = rulebook_.affiliate(beneficiary);
+    if (affiliate != nullptr && affiliate->status_at(line.ordered_at) == AffiliateStatus::suspended) {
+        const SuspensionDecision *decided = nullptr;
+        for (const SuspensionDecision &decision : affiliate->suspension)
+            if (decided == nullptr && decision.program_no == program_.no && line.ordered_at <= decision.up_to) decided = &decision;
+        if (decided == nullptr) {
+            target.eligible_at = kForever;
+            target.hold_reason = "suspended";
+        } else if (decided->forfeit) {
+            target.net = Decimal{};
+            target.hold_reason = "forfeited";
+        }
+    }
+    if (line.sale != nullptr && line.sale->dispute_open && !program_.reverse_on_dispute_opened) {
+        target.eligible_at = kForever;
+        target.hold_reason = "dispute";
+    }
+}
+
+void Commissions::second_stage(const Line &line, const PlanRule &rule, int beneficiary, RuleInput &in, Target &target) {
+    const CommissionRow *const before = posted(line.subject, rule.no, beneficiary, rule.level);
+    Time const month = program_.calendar->month_start(line.completed_at);
+    target.provisional = before == nullptr || before->is_provisional;
+    if (const Ladder *ladder = rulebook_.ladder(rule.ladder_no)) {
+        int position = before != nullptr ? before->ladder_position : 0;
+        if (position == 0) {
+            position = positions_.counted(program_.no, beneficiary, ladder->no, month);
+            if (!ladder->retroactive || line.ladder_counts) ++position;
+        }
+        target.ladder_position = std::max(position, 1);
+        in.position = target.ladder_position;
+        if (const Band *band = ladder->band_at(in.position)) {
+            in.band = band->band;
+            in.band_rate = band->rate;
+            in.band_amount = band->amount;
+            in.band_label = band->label;
+        }
+    }
+    if (rule.monthly_cap) {
+        if (before != nullptr && before->cap_room) target.cap_room = before->cap_room;
+        else target.cap_room =
+                 max(*rule.monthly_cap - positions_.used(program_.no, beneficiary, rule.no, month), Decimal{});
+    }
+}
+
+std::optional<Target> Commissions::apply(const Line &line, const PlanRule &rule, const RuleInput &base, int beneficiary) {
+    RuleInput in = base;
+    Target target;
+    target.rule = &rule;
+    target.affiliate_no = beneficiary;
+    if (rule.second_stage()) second_stage(line, rule, beneficiary, in, target);
+    look_live(rule, in);
+    std::optional<Decimal> const full = evaluator_.amount(rule, in);
+    if (!full) return std::nullopt;
+    target.accrued = max(full->rounded(rule.scale, rule.rounding), Decimal{});
+    target.net = target.accrued;
+    const Sale *const sale = line.sale;
+    if (sale != nullptr && !sale->taken.is_zero() && rule.take_back != TakeBack::keep) {
+        if (sale->taken == sale->gross) {
+            target.net = Decimal{};
+        } else if (rule.take_back == TakeBack::proportional) {
+            target.net = Decimal::divide(*full * (sale->gross - sale->taken), sale->gross).rounded(rule.scale, rule.rounding);
+        } else {
+            in.net = sale->net() * line.rate;
+            in.refunded = sale->taken * line.rate;
+            in.original_net = sale->net();
+            target.net = evaluator_.amount(rule, in).value_or(Decimal{}).rounded(rule.scale, rule.rounding);
+        }
+    }
+    target.net = min(target.accrued, max(target.net, Decimal{}));
+    if (sale != nullptr && sale->is_void) target.net = Decimal{};
+    target.uncapped_accrued = target.accrued;
+    target.uncapped_net = target.net;
+    if (target.cap_room) {
+        target.accrued = min(target.accrued, *target.cap_room);
+        target.net = min(target.net, *target.cap_room);
+    }
+    hold(line, rule, beneficiary, target);
+    tried_.push_back({rule.no, beneficiary, true, target.accrued, target.net});
+    return target;
+}
+
+/// Inputs that the rule declares live are read as they are now, not as of completed_at (W11).
+void Commissions::look_live(const PlanRule &rule, RuleInput &in) const {
+    if (!rule.live_kyc && !rule.live_sales_status) return;
+    const CustomerState *const latest = customer_at(file_, kForever - 1);
+    if (latest == nullptr) return;
+    if (rule.live_kyc) in.kyc_status = latest->kyc_status;
+    if (rule.live_sales_status) in.sales_status = latest->sales_status;
+}
+
+void Commissions::add_rules(const Line &line, const Plan &plan, int beneficiary, int level, ConversionTarget &target) {
+    std::vector<std::string> matched_groups;
+    RuleInput in = input(line);
+    in.level = level;
+    if (const Affiliate *affiliate = rulebook_.affiliate(beneficiary)) in.beneficiary = affiliate->id;
+    Effect const effect = line.sale == nullptr ? Effect::credit : line.sale->row->effect;
+    for (const PlanRule &rule : plan.rules) {
+        if (rule.level != level || !applies_to(rule, in.transaction_type, effect)) continue;
+        if (!rule.group.empty() &&
+            std::find(matched_groups.begin(), matched_groups.end(), rule.group) != matched_groups.end())
+            continue;
+        RuleInput seen = in;
+        Target ignored;
+        if (rule.ladder_no != 0) second_stage(line, rule, beneficiary, seen, ignored);
+        look_live(rule, seen);
+        if (!evaluator_.condition(rule, seen)) {
+            tried_.push_back({rule.no, beneficiary, false, {}, {}});
+            continue;
+        }
+        if (!rule.group.empty()) matched_groups.push_back(rule.group);
+        if (std::optional<Target> found = apply(line, rule, in, beneficiary)) target.commissions.push_back(std::move(*found));
+    }
+}
+
+/// The choice of rules was pinned when the line was stated, wherever they stand now (W10).
+void Commissions::add_stated_rules(const Line &line, const ConversionRow &before, ConversionTarget &target) {
+    for (const CommissionRow &row : file_.commissions) {
+        if (row.subject_id != before.transaction_id || row.registration) continue;
+        auto const it = rulebook_.rules.find(row.rule_no);
+        if (it == rulebook_.rules.end()) continue;
+        RuleInput in = input(line);
+        in.level = row.level;
+        if (const Affiliate *who = rulebook_.affiliate(row.affiliate_no)) in.beneficiary = who->id;
+        if (std::optional<Target> found = apply(line, *it->second, in, row.affiliate_no))
+            target.commissions.push_back(std::move(*found));
+    }
+    target.row.plan_no = before.plan_no;
+    target.row.agreement_no = before.agreement_no;
+    target.row.code = before.code;
+}
+
+bool Commissions::holds(const PlanRule &rule, const Order &order) {
+    Attribution none;
+    for (const Sale *sale : order.lines) {
+        if (!sale->completed_at || sale->is_void || sale->is_zero()) continue;
+        Line const line{&none, &order, sale, order.decision, sale->row->transaction_id, false,
+                        sale->ordered_at, *sale->completed_at, Decimal::from_int(1), false};
+        RuleInput in = input(line);
+        if (const Ladder *ladder = rulebook_.ladder(rule.ladder_no); ladder != nullptr && !ladder->bands.empty()) {
+            in.position = 1;
+            in.band = ladder->bands.front().band;
+            in.band_rate = ladder->bands.front().rate;
+            in.band_amount = ladder->bands.front().amount;
+            in.band_label = ladder->bands.front().label;
+        }
+        if (applies_to(rule, in.transaction_type, sale->row->effect) && evaluator_.condition(rule, in)) return true;
+    }
+    return false;
+}
+
+ConversionTarget Commissions::conversion(const Attribution &attribution, const Order &order, const Sale &sale) {
+    tried_.clear();
+    ConversionTarget target;
+    ConversionRow &row = target.row;
+    const Decision &decision = order.decision;
+    row.transaction_id = sale.row->transaction_id;
+    row.order_key = order.key;
+    row.affiliate_no = decision.affiliate_no;
+    row.method = decision.method;
+    row.code = decision.code;
+    row.is_conflict = decision.is_conflict;
+    row.candidates = candidates_json(decision);
+    row.ordered_at = sale.ordered_at;
+    row.occurred_at = sale.completed_at;
+    row.currency = sale.row->currency;
+    row.is_test = sale.is_test;
+    target.effective_at = sale.latest_news_at;
+    target.cause = "report";
+    const ConversionRow *const before = posted(row.transaction_id, false);
+    if (before != nullptr) row.stated_at = before->stated_at;
+    if (!sale.completed_at) {
+        row.state = ConversionState::pending;
+        if (row.code.empty()) row.code = "not_completed";
+        return target;
+    }
+    if (decision.waits_until) {
+        row.state = ConversionState::waiting;
+        row.code = order.is_special ? "original_unknown" : "unknown_click";
+        return target;
+    }
+    Decimal rate = Decimal::from_int(1);
+    if (sale.row->currency != program_.currency) {
+        if (before != nullptr && before->fx_rate) {
+            row.fx_rate = before->fx_rate;
+            row.fx_source = before->fx_source;
+            row.fx_valid_from = before->fx_valid_from;
+        } else if (const FxRate *found = rulebook_.fx_rate(sale.row->currency, program_.currency, *sale.completed_at)) {
+            row.fx_rate = found->rate;
+            row.fx_source = found->source;
+            row.fx_valid_from = found->from;
+        } else {
+            row.state = ConversionState::waiting;
+            row.code = "fx_missing";
+            return target;
+        }
+        rate = *row.fx_rate;
+    }
+    bool const is_numbered = order.has_number && !sale.is_void && (!sale.is_zero() || program_.zero_amount_counts) &&
+                             sale.row->sale_kind != SaleKind::upgrade;
+    row.purchase_number = is_numbered || sale.row->sale_kind == SaleKind::upgrade ? decision.purchase_number : 0;
+    if (sale.is_void && before != nullptr && before->stated_at) row.purchase_number = before->purchase_number;
+    row.state = sale.is_void ? ConversionState::void_ : ConversionState::counted;
+    bool const is_first_line = !program_.ladder_counts_orders || order.lines.front() == &sale;
+    row.ladder_counts = !sale.is_void && !sale.is_test && decision.affiliate_no != 0 && !sale.is_zero() &&
+                        sale.row->sale_kind != SaleKind::upgrade && row.purchase_number == 1 && is_first_line;
+    row.charged_back_count = sale.charged_back_count; // a chargeback after a void only counts (M6)
+    if (!sale.is_void) {
+        row.quantity = 1;
+        row.gross = sale.gross;
+        row.refunded = sale.refunded;
+        row.charged_back = sale.charged_back;
+        if (sale.taken_whole_at) row.taken_back_at = sale.taken_whole_at;
+        else if (!sale.taken.is_zero()) row.taken_back_at = sale.latest_news_at;
+    }
+    if (sale.is_test) {
+        row.code = "test";
+        return target;
+    }
+    if (decision.affiliate_no == 0) return target;
+    if (sale.ordered_at < program_.commission_from) {
+        row.code = "before_go_live";
+        return target;
+    }
+    const Affiliate *const affiliate = rulebook_.affiliate(decision.affiliate_no);
+    const Plan *plan = affiliate == nullptr ? nullptr : plan_for(*affiliate, decision, sale.ordered_at, row.agreement_no);
+    Line const line{&attribution, &order, &sale, decision, row.transaction_id, false,
+                    sale.ordered_at, *sale.completed_at, rate, row.ladder_counts};
+    if (decision.is_stated && before != nullptr && before->stated_at) {
+        add_stated_rules(line, *before, target);
+        return target;
+    }
+    if (plan == nullptr) {
+        row.code = "no_plan";
+        return target;
+    }
+    row.plan_no = plan->no;
+    add_rules(line, *plan, decision.affiliate_no, 0, target);
+    if (affiliate != nullptr)
+        for (int level = 1; int const upline_no = affiliate->upline_at(level, sale.ordered_at); ++level) {
+            const Affiliate *const upline = rulebook_.affiliate(upline_no);
+            if (upline == nullptr || upline->status_at(sale.ordered_at) == AffiliateStatus::pending ||
+                upline->status_at(sale.ordered_at) == AffiliateStatus::terminated)
+                continue;
+            int ignored = 0;
+            if (const Plan *own = plan_for(*upline, decision, sale.ordered_at, ignored))
+                add_rules(line, *own, upline_no, level, target);
+        }
+    bool const owner_earns = std::any_of(target.commissions.begin(), target.commissions.end(),
+                                         [](const Target &item) { return item.rule->level == 0; });
+    if (!owner_earns) row.code = "out_of_scope";
+    else if (std::all_of(target.commissions.begin(), target.commissions.end(), [](const Target &item) {
+                 return item.cap_room && item.accrued.is_zero();
+             }))
+        row.code = "capped";
+    return target;
+}
+
+std::optional<ConversionTarget> Commissions::registration(const Attribution &attribution) {
+    if (!attribution.registration || !attribution.signup_at) return std::nullopt;
+    tried_.clear();
+    const Decision &decision = *attribution.registration;
+    ConversionTarget target;
+    ConversionRow &row = target.row;
+    row.registration = true;
+    row.affiliate_no = decision.affiliate_no;
+    row.method = decision.method;
+    row.code = decision.code;
+    row.is_conflict = decision.is_conflict;
+    row.candidates = candidates_json(decision);
+    row.ordered_at = row.occurred_at = attribution.signup_at;
+    row.state = ConversionState::counted;
+    row.quantity = 1;
+    row.is_test = !file_.customer.empty() && file_.customer.front().is_test;
+    target.effective_at = *attribution.signup_at;
+    target.cause = "registration";
+    const ConversionRow *const before = posted(std::string(), true);
+    if (before != nullptr) row.stated_at = before->stated_at;
+    const Affiliate *const affiliate = rulebook_.affiliate(decision.affiliate_no);
+    if (affiliate == nullptr || row.is_test) return target;
+    const Plan *const plan = plan_for(*affiliate, decision, *attribution.signup_at, row.agreement_no);
+    if (plan == nullptr || *attribution.signup_at < program_.commission_from) return target;
+    row.plan_no = plan->no;
+    Line const line{&attribution, nullptr, nullptr, decision, std::string(), true,
+                    *attribution.signup_at, *attribution.signup_at, Decimal::from_int(1), false};
+    add_rules(line, *plan, decision.affiliate_no, 0, target);
+    return target;
+}
+
+} // namespace affiliate::core

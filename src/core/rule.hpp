@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: PostgreSQL
+// What rules see and what they give (SEMANTICS M5, M7-M9, PLANS.md).
+#pragma once
+
+#include "core/attribution.hpp"
+
+namespace affiliate::core {
+
+/// The values of the SQL type affiliate.rule_input; same names, same meaning (docs/rule-expressions.md).
+struct RuleInput {
+    std::string transaction_type, sale_kind, product, product_family, challenge_type, phase, account_currency, currency,
+        customer_country, customer_language, kyc_status, sales_status, method, coupon_code, coupon_kind, campaign,
+        traffic_source, affiliate, affiliate_group, partner_type, affiliate_country, beneficiary, band_label, metadata;
+    std::optional<Decimal> account_size, list_price, discount, fee, collected, coupon_discount, band_rate, band_amount;
+    Decimal tax, wallet_credit, gross, base, refunded, net, original_gross, original_net, fx_rate;
+    int purchase_number = 0, level = 0, position = 0, band = 0; ///< 0 = null
+    std::optional<std::int64_t> days_since_first_purchase, months_since_first_purchase, days_since_signup,
+        days_since_original, days_since_touch;
+    Time ordered_at = 0, completed_at = 0;
+};
+
+/// Evaluates the SQL texts of a rule; PostgreSQL in the extension, a lambda in unit tests.
+class Evaluator {
+public:
+    virtual ~Evaluator() = default;
+    virtual bool condition(const PlanRule &rule, const RuleInput &input) = 0;
+    /// nullopt where the expression is null: the rule gives nothing.
+    virtual std::optional<Decimal> amount(const PlanRule &rule, const RuleInput &input) = 0;
+};
+
+/// Where the affiliate stage left an affiliate, for lines it has not ranked yet (M7).
+class Positions {
+public:
+    virtual ~Positions() = default;
+    virtual int counted(int program_no, int affiliate_no, int ladder_no, Time window_start) = 0;
+    virtual Decimal used(int program_no, int affiliate_no, int rule_no, Time window_start) = 0;
+};
+
+/// What one rule should give one beneficiary for one conversion.
+struct Target {
+    const PlanRule *rule = nullptr;
+    int affiliate_no = 0;
+    Decimal accrued, net;          ///< with nothing taken back, and now
+    bool provisional = false;      ///< the affiliate stage has the last word
+    Decimal uncapped_accrued, uncapped_net;
+    int ladder_position = 0;
+    std::optional<Decimal> cap_room;
+    Time eligible_at = 0;
+    std::string hold_reason;
+};
+
+/// One conversion as it should be: the row of affiliate.conversion (totals included) and its commissions.
+struct ConversionTarget {
+    ConversionRow row;
+    std::vector<Target> commissions;
+    Time effective_at = 0; ///< own time of the newest news behind it
+    std::string cause;
+};
+
+class Commissions {
+public:
+    Commissions(const CaseFile &file, const Rulebook &rulebook, const News &news, Evaluator &evaluator,
+                Positions &positions, Time now);
+
+    ConversionTarget conversion(const Attribution &attribution, const Order &order, const Sale &sale);
+    std::optional<ConversionTarget> registration(const Attribution &attribution);
+    /// Whether the condition of a rule holds for a payment, its band taken as the first (W7 rolling).
+    bool holds(const PlanRule &rule, const Order &order);
+
+    /// Every rule that was tried for the last conversion(), in order, for explain().
+    struct Tried {
+        int rule_no, affiliate_no;
+        bool matched;
+        std::optional<Decimal> gross_amount, net_amount;
+    };
+    const std::vector<Tried> &tried() const noexcept { return tried_; }
+
+private:
+    struct Line;
+    RuleInput input(const Line &line) const;
+    void add_rules(const Line &line, const Plan &plan, int beneficiary, int level, ConversionTarget &target);
+    void add_stated_rules(const Line &line, const ConversionRow &before, ConversionTarget &target);
+    void look_live(const PlanRule &rule, RuleInput &input) const;
+    std::optional<Target> apply(const Line &line, const PlanRule &rule, const RuleInput &base, int beneficiary);
+    void second_stage(const Line &line, const PlanRule &rule, int beneficiary, RuleInput &input, Target &target);
+    void hold(const Line &line, const PlanRule &rule, int beneficiary, Target &target) const;
+    const Plan *plan_for(const Affiliate &affiliate, const Decision &decision, Time at, int &agreement_no) const;
+    const CommissionRow *posted(const std::string &subject, int rule_no, int affiliate_no, int level) const;
+    const ConversionRow *posted(const std::string &transaction_id, bool registration) const;
+
+    const CaseFile &file_;
+    const Program &program_;
+    const Rulebook &rulebook_;
+    const News &news_;
+    Evaluator &evaluator_;
+    Positions &positions_;
+    Time now_;
+    std::vector<Tried> tried_;
+};
+
+/// The candidates of a decision as the jsonb text of conversion.candidates.
+std::string candidates_json(const Decision &decision);
+
+} // namespace affiliate::core

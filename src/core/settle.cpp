@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: PostgreSQL
+#include "core/settle.hpp"
+
+#include <algorithm>
+#include <set>
+
+namespace affiliate::core {
+
+namespace {
+
+class RuleRestart : public RestartTest {
+public:
+    RuleRestart(Commissions &commissions, const Rulebook &rulebook, const Program &program)
+        : commissions_(commissions) {
+        auto const it = rulebook.rules.find(program.ownership_restart_rule);
+        rule_ = it == rulebook.rules.end() ? nullptr : it->second;
+    }
+    bool restarts(const Order &order) override { return rule_ != nullptr && commissions_.holds(*rule_, order); }
+
+private:
+    Commissions &commissions_;
+    const PlanRule *rule_;
+};
+
+bool same_decision(const ConversionRow &a, const ConversionRow &b) {
+    return a.state == b.state && a.affiliate_no == b.affiliate_no && a.method == b.method && a.code == b.code &&
+           a.is_conflict == b.is_conflict && a.candidates == b.candidates && a.order_key == b.order_key &&
+           a.purchase_number == b.purchase_number && a.ordered_at == b.ordered_at && a.occurred_at == b.occurred_at &&
+           a.agreement_no == b.agreement_no && a.plan_no == b.plan_no && a.currency == b.currency &&
+           a.fx_rate == b.fx_rate && a.ladder_counts == b.ladder_counts && a.taken_back_at == b.taken_back_at &&
+           a.is_test == b.is_test;
+}
+
+bool has_totals(const ConversionRow &row) {
+    return row.quantity != 0 || row.charged_back_count != 0 || !row.gross.is_zero();
+}
+
+void post_conversion(const ConversionTarget &target, const ConversionRow *before, Outcome &outcome) {
+    ConversionChange change;
+    change.row = target.row;
+    change.is_new = before == nullptr;
+    change.version_before = before == nullptr ? 0 : before->version;
+    change.row.version = change.version_before;
+    ConversionRow const empty;
+    const ConversionRow &old = before == nullptr ? empty : *before;
+    auto const entry = [&](int affiliate_no, const ConversionRow &from, const ConversionRow &to, const char *cause) {
+        ConversionEntry item;
+        item.quantity = to.quantity - from.quantity;
+        item.gross = to.gross - from.gross;
+        item.refunded = to.refunded - from.refunded;
+        item.charged_back = to.charged_back - from.charged_back;
+        item.charged_back_count = to.charged_back_count - from.charged_back_count;
+        if (item.quantity == 0 && item.charged_back_count == 0 && item.gross.is_zero() && item.refunded.is_zero() &&
+            item.charged_back.is_zero())
+            return;
+        item.version = ++change.row.version;
+        item.affiliate_no = affiliate_no;
+        item.cause = cause;
+        item.effective_at = target.effective_at;
+        change.entries.push_back(std::move(item));
+    };
+    if (old.affiliate_no != target.row.affiliate_no && has_totals(old)) {
+        entry(old.affiliate_no, old, empty, "reattributed");
+        entry(target.row.affiliate_no, empty, target.row, "reattributed");
+    } else {
+        entry(target.row.affiliate_no, old, target.row, target.cause == "registration" ? "registration" : "report");
+    }
+    if (before != nullptr && change.entries.empty() && same_decision(*before, target.row)) return;
+    outcome.conversions.push_back(std::move(change));
+}
+
+const char *adjustment_cause(const CommissionRow &row) {
+    return row.ladder_no != 0 || row.cap_room ? "second_stage" : "redecided";
+}
+
+void post_commission(CommissionRow row, const CommissionRow *before, Time effective_at, Outcome &outcome) {
+    CommissionChange change;
+    change.is_new = before == nullptr;
+    change.version_before = before == nullptr ? 0 : before->version;
+    CommissionRow const empty;
+    const CommissionRow &old = before == nullptr ? empty : *before;
+    row.version = change.version_before;
+    row.paid = old.paid;
+    row.accrued_when_paid = old.accrued_when_paid;
+    row.stated_at = old.stated_at;
+    auto const entry = [&](const char *kind, Decimal amount, const char *cause) {
+        if (amount.is_zero()) return;
+        change.entries.push_back({++row.version, kind, std::move(amount), cause, effective_at});
+    };
+    bool const is_first = old.accrued.is_zero() && change.is_new;
+    entry(is_first ? "accrual" : "adjustment", row.accrued - old.accrued, is_first ? "sale" : adjustment_cause(row));
+    Decimal const reversed = row.reversed - old.reversed;
+    if (reversed.sign() > 0)
+        entry(row.is_void ? "void" : "reversal", -reversed, row.is_void ? "cooling_off" : "take_back");
+    else entry("reinstatement", -reversed, old.is_void ? "void_undone" : "take_back_undone");
+    bool const same = before != nullptr && change.entries.empty() && old.eligible_at == row.eligible_at &&
+                      old.hold_reason == row.hold_reason && old.is_void == row.is_void &&
+                      old.uncapped_net == row.uncapped_net && old.uncapped_accrued == row.uncapped_accrued && old.ladder_position == row.ladder_position &&
+                      old.cap_room == row.cap_room && old.earned_at == row.earned_at;
+    if (same) return;
+    change.row = std::move(row);
+    outcome.commissions.push_back(std::move(change));
+}
+
+CommissionRow commission_row(const ConversionTarget &conversion, const Target &target, const std::string &currency,
+                             const CommissionRow *before) {
+    CommissionRow row;
+    row.subject_id = conversion.row.transaction_id;
+    row.registration = conversion.row.registration;
+    row.currency = currency;
+    row.rule_no = target.rule->no;
+    row.level = target.rule->level;
+    row.affiliate_no = target.affiliate_no;
+    row.accrued = target.accrued;
+    if (before != nullptr && before->stated_at) row.accrued = max(before->accrued_when_paid, target.accrued);
+    row.reversed = row.accrued - target.net;
+    row.is_void = conversion.row.state == ConversionState::void_ && (before == nullptr || !before->stated_at);
+    row.is_provisional = target.provisional;
+    row.ladder_no = target.rule->ladder_no;
+    row.ladder_position = target.ladder_position;
+    row.cap_room = target.cap_room;
+    if (target.rule->second_stage()) {
+        row.uncapped_accrued = target.uncapped_accrued;
+        row.uncapped_net = target.uncapped_net;
+    }
+    row.earned_at = *conversion.row.occurred_at;
+    row.eligible_at = target.eligible_at;
+    row.hold_reason = target.hold_reason;
+    return row;
+}
+
+/// A line that no rule gives any more: nothing is left of it; what was paid is taken back.
+CommissionRow withdrawn(const CommissionRow &before) {
+    CommissionRow row = before;
+    row.accrued = before.stated_at ? before.accrued_when_paid : Decimal{};
+    row.reversed = row.accrued;
+    row.is_void = false;
+    row.hold_reason.clear();
+    return row;
+}
+
+void post_ownerships(const CaseFile &file, const Attribution &attribution, Outcome &outcome) {
+    std::map<std::string, int> numbers;
+    for (const Ownership &ownership : attribution.ownerships) {
+        PostedOwnership row;
+        row.account_id = ownership.account_id;
+        row.ownership_no = ++numbers[ownership.account_id];
+        row.affiliate_no = ownership.affiliate_no;
+        row.begins_at = ownership.covers_from;
+        row.runs_from = ownership.runs_from;
+        row.ends_at = ownership.ends_at;
+        row.cause = ownership.cause;
+        outcome.ownerships.push_back(std::move(row));
+    }
+    for (PostedOwnership &row : outcome.ownerships) row.is_latest = row.ownership_no == numbers[row.account_id];
+    std::sort(outcome.ownerships.begin(), outcome.ownerships.end(), [](const auto &a, const auto &b) {
+        return a.account_id != b.account_id ? a.account_id < b.account_id : a.ownership_no < b.ownership_no;
+    });
+    outcome.had_ownerships = !file.ownerships.empty();
+    outcome.ownerships_changed = outcome.ownerships != file.ownerships;
+    if (!outcome.ownerships_changed) outcome.ownerships.clear();
+}
+
+} // namespace
+
+const char *name(ConversionState state) noexcept {
+    switch (state) {
+    case ConversionState::pending: return "pending";
+    case ConversionState::waiting: return "waiting";
+    case ConversionState::counted: return "counted";
+    case ConversionState::void_: return "void";
+    }
+    return "pending";
+}
+
+Settled decide(const CaseFile &file, const Rulebook &rulebook, Evaluator &evaluator, Positions &positions, Time now) {
+    Settled settled;
+    settled.news = read_news(file, now);
+    Commissions commissions(file, rulebook, settled.news, evaluator, positions, now);
+    RuleRestart restart(commissions, rulebook, *file.program);
+    settled.attribution = attribute(file, rulebook, settled.news, now, restart);
+    auto const add = [&](ConversionTarget target) {
+        settled.conversions.push_back(std::move(target));
+        settled.tried.push_back(commissions.tried());
+    };
+    if (std::optional<ConversionTarget> target = commissions.registration(settled.attribution)) add(std::move(*target));
+    for (const Order &order : settled.attribution.orders)
+        for (const Sale *sale : order.lines) add(commissions.conversion(settled.attribution, order, *sale));
+    return settled;
+}
+
+Outcome post(const CaseFile &file, const Settled &settled) {
+    Outcome outcome;
+    outcome.program_no = file.program->no;
+    outcome.customer_id = file.customer_id;
+    std::set<int> stage;
+    std::set<const CommissionRow *> seen;
+    for (const ConversionTarget &target : settled.conversions) {
+        const ConversionRow *before = nullptr;
+        for (const ConversionRow &row : file.conversions)
+            if (row.registration == target.row.registration && row.transaction_id == target.row.transaction_id) before = &row;
+        std::size_t const changes = outcome.conversions.size() + outcome.commissions.size();
+        post_conversion(target, before, outcome);
+        for (const Target &commission : target.commissions) {
+            const CommissionRow *posted = nullptr;
+            for (const CommissionRow &row : file.commissions)
+                if (row.registration == target.row.registration && row.subject_id == target.row.transaction_id &&
+                    row.rule_no == commission.rule->no && row.affiliate_no == commission.affiliate_no &&
+                    row.level == commission.rule->level)
+                    posted = &row;
+            if (posted != nullptr) seen.insert(posted);
+            else if (commission.accrued.is_zero() && !commission.rule->second_stage()) continue;
+            post_commission(commission_row(target, commission, file.program->currency, posted), posted,
+                            target.effective_at, outcome);
+        }
+        bool const changed = outcome.conversions.size() + outcome.commissions.size() != changes;
+        bool const counted = target.row.ladder_counts || (before != nullptr && before->ladder_counts);
+        if (changed && counted && file.program->has_second_stage) {
+            if (target.row.affiliate_no != 0) stage.insert(target.row.affiliate_no);
+            if (before != nullptr && before->affiliate_no != 0) stage.insert(before->affiliate_no);
+        }
+        if (changed)
+            for (const Target &commission : target.commissions)
+                if (commission.rule->second_stage()) stage.insert(commission.affiliate_no);
+    }
+    for (const CommissionRow &row : file.commissions)
+        if (seen.count(&row) == 0 && !(row.accrued.is_zero() && row.reversed.is_zero())) {
+            post_commission(withdrawn(row), &row, row.earned_at, outcome);
+            if (row.ladder_no != 0 || row.cap_room) stage.insert(row.affiliate_no);
+        }
+    post_ownerships(file, settled.attribution, outcome);
+    outcome.refund_matches = settled.news.new_matches;
+    outcome.reviews = settled.news.reviews;
+    outcome.reviews.insert(outcome.reviews.end(), settled.attribution.reviews.begin(), settled.attribution.reviews.end());
+    outcome.stage_affiliates.assign(stage.begin(), stage.end());
+    outcome.wake_at = settled.news.wake_at;
+    if (settled.attribution.wake_at)
+        outcome.wake_at = std::min(outcome.wake_at.value_or(kForever), *settled.attribution.wake_at);
+    return outcome;
+}
+
+} // namespace affiliate::core

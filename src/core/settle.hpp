@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: PostgreSQL
+// The kernel: a case file in, outcomes out (DESIGN section 3). decide() says what everything should be, post() compares
+// that with what was posted and gives the difference. Both are pure functions of their arguments.
+#pragma once
+
+#include "core/rule.hpp"
+
+namespace affiliate::core {
+
+/// What a case file should look like.
+struct Settled {
+    News news;
+    Attribution attribution;
+    std::vector<ConversionTarget> conversions;
+    /// The rules that were tried, for the conversion of the same index.
+    std::vector<std::vector<Commissions::Tried>> tried;
+};
+
+Settled decide(const CaseFile &file, const Rulebook &rulebook, Evaluator &evaluator, Positions &positions, Time now);
+
+struct Entry {
+    int version;
+    const char *kind;
+    Decimal amount;
+    const char *cause;
+    Time effective_at;
+};
+struct ConversionEntry {
+    int version, affiliate_no, quantity, charged_back_count;
+    Decimal gross, refunded, charged_back;
+    const char *cause;
+    Time effective_at;
+};
+/// A header to write, with the entries that explain the difference; `is_new` or the version that was read.
+struct ConversionChange {
+    ConversionRow row;
+    bool is_new = false;
+    int version_before = 0;
+    std::vector<ConversionEntry> entries;
+};
+struct CommissionChange {
+    CommissionRow row;
+    bool is_new = false;
+    int version_before = 0;
+    std::vector<Entry> entries;
+};
+
+/// What has to be written for one case file.
+struct Outcome {
+    int program_no = 0;
+    std::string customer_id;
+    std::vector<ConversionChange> conversions;
+    std::vector<CommissionChange> commissions;
+    bool ownerships_changed = false, had_ownerships = false;
+    std::vector<PostedOwnership> ownerships; ///< all of them, where they changed
+    std::vector<RefundMatch> refund_matches;
+    std::vector<Review> reviews;
+    std::vector<int> stage_affiliates; ///< whose second stage has to run
+    std::optional<Time> wake_at;       ///< when this case file has to be settled again
+};
+
+Outcome post(const CaseFile &file, const Settled &settled);
+
+} // namespace affiliate::core

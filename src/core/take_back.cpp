@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: PostgreSQL
+#include "core/take_back.hpp"
+
+#include <algorithm>
+
+namespace affiliate::core {
+
+namespace {
+
+struct Subject {
+    std::optional<Decimal> amount; ///< the last known one
+    bool known = false;            ///< a report of it has been played
+    bool in_force = false;         ///< refund succeeded, dispute lost
+    bool open = false, bonus = false;
+};
+
+} // namespace
+
+/// The sub-states as of a point in the order of the news.
+struct TakeBacks::State {
+    bool failed = false;
+    Subject total; ///< the cumulative refund
+    std::map<std::string, Subject> refunds, disputes;
+    std::map<std::string, Decimal> adjustments;
+
+    Decimal lost() const { return sum(disputes, [](const Subject &s) { return s.in_force; }); }
+    Decimal opened() const { return sum(disputes, [](const Subject &s) { return s.open; }); }
+    Decimal by_id(bool bonus) const {
+        return sum(refunds, [bonus](const Subject &s) { return s.in_force && s.bonus == bonus; });
+    }
+    /// max(cumulative less success bonuses, sum of the refunds); everything where the payment itself failed later.
+    Decimal refunded(const Decimal &gross) const {
+        if (failed) return gross;
+        Decimal cumulative;
+        if (total.amount && !total.bonus) cumulative = max(*total.amount - by_id(true), Decimal{});
+        return max(cumulative, by_id(false));
+    }
+    bool whole_by_refunds(const Decimal &gross) const {
+        return failed || (!gross.is_zero() && refunded(gross) >= gross);
+    }
+
+private:
+    template <class Map, class Test> static Decimal sum(const Map &subjects, Test test) {
+        Decimal result;
+        for (const auto &[id, subject] : subjects)
+            if (test(subject)) result += subject.amount.value_or(Decimal{});
+        return result;
+    }
+};
+
+void TakeBacks::cumulative(Time at, std::optional<Decimal> amount, bool bonus) {
+    pieces_.push_back({at, Kind::cumulative, 0, {}, std::move(amount), bonus});
+}
+
+void TakeBacks::refund(const std::string &id, Time at, bool failed, std::optional<Decimal> amount, bool bonus) {
+    pieces_.push_back({at, Kind::refund, failed ? 1 : 0, id, std::move(amount), bonus});
+}
+
+void TakeBacks::dispute(const std::string &id, Time at, DisputeNews news, std::optional<Decimal> amount) {
+    pieces_.push_back({at, Kind::dispute, static_cast<int>(news), id, std::move(amount), false});
+}
+
+void TakeBacks::dispute_word(Time at, DisputeNews news, std::optional<Decimal> amount) {
+    words_.push_back({at, Kind::dispute, static_cast<int>(news), {}, std::move(amount), false});
+}
+
+void TakeBacks::adjustment(const std::string &id, Time at, const Decimal &amount) {
+    pieces_.push_back({at, Kind::adjustment, 0, id, amount, false});
+}
+
+/// The news in their one order. Words form a dispute of their own only where no dispute row exists; else they settle
+/// the rows that were opened up to their time (M3).
+std::vector<TakeBacks::Piece> TakeBacks::ordered() const {
+    std::vector<Piece> result = pieces_;
+    std::map<std::string, Time> opened;
+    for (const Piece &piece : pieces_)
+        if (piece.kind == Kind::dispute) {
+            auto const [it, inserted] = opened.try_emplace(piece.id, piece.at);
+            if (!inserted) it->second = std::min(it->second, piece.at);
+        }
+    for (const Piece &word : words_) {
+        if (opened.empty()) result.push_back(word);
+        else if (word.rank != static_cast<int>(DisputeNews::opened))
+            for (const auto &[id, at] : opened)
+                if (at <= word.at) result.push_back({word.at, word.kind, word.rank, id, {}, false});
+    }
+    std::sort(result.begin(), result.end(), [](const Piece &a, const Piece &b) {
+        if (a.at != b.at) return a.at < b.at;
+        if (a.id.empty() != b.id.empty()) return a.id.empty();
+        if (a.kind != b.kind) return a.kind < b.kind;
+        if (a.kind == Kind::dispute || a.kind == Kind::refund) {
+            if (a.rank != b.rank) return a.rank < b.rank;
+            if (a.id != b.id) return a.id < b.id;
+        } else if (a.rank != b.rank) {
+            return a.rank < b.rank;
+        } else if (a.id != b.id) {
+            return a.id < b.id;
+        }
+        return a.amount.value_or(Decimal{}) < b.amount.value_or(Decimal{});
+    });
+    return result;
+}
+
+void TakeBacks::play(State &state, const Piece &piece, const Decimal &gross) {
+    auto const left = [](Decimal value) { return max(value, Decimal{}); };
+    switch (piece.kind) {
+    case Kind::life: state.failed = piece.rank == 1; break;
+    case Kind::cumulative:
+        if (piece.amount) state.total.amount = piece.amount;
+        else if (!state.total.known) state.total.amount = left(gross - state.lost());
+        state.total.known = true;
+        state.total.bonus = piece.bonus;
+        break;
+    case Kind::refund: {
+        Subject &subject = state.refunds[piece.id];
+        if (piece.amount) subject.amount = piece.amount;
+        else if (!subject.amount && piece.rank == 0)
+            subject.amount = left(gross - state.lost() - state.by_id(false) - state.by_id(true));
+        subject.known = true;
+        subject.bonus = piece.bonus;
+        subject.in_force = piece.rank == 0;
+        break;
+    }
+    case Kind::dispute: {
+        Subject &subject = state.disputes[piece.id];
+        auto const news = static_cast<DisputeNews>(piece.rank);
+        if (piece.amount) subject.amount = piece.amount;
+        else if (!subject.amount) subject.amount = left(gross - state.refunded(gross) - state.lost());
+        subject.known = true;
+        subject.open = news == DisputeNews::opened;
+        subject.in_force = news == DisputeNews::lost;
+        break;
+    }
+    case Kind::adjustment: state.adjustments[piece.id] = piece.amount.value_or(Decimal{}); break;
+    }
+}
+
+bool TakeBacks::whole_before(Time at) const {
+    State state;
+    for (const Piece &piece : ordered())
+        if (piece.at < at) play(state, piece, gross);
+    return state.refunded(gross) + state.lost() >= gross;
+}
+
+TakeBacks::Result TakeBacks::resolve(Time completed_at, const Program &program) const {
+    Result result;
+    if (pieces_.empty() && words_.empty()) return result;
+    State state;
+    std::optional<Time> refunds_whole_since, whole_since;
+    std::map<std::string, Time> lost_since;
+    for (const Piece &piece : ordered()) {
+        // Before completion a failure is overcome by it (M2).
+        if (piece.kind == Kind::life && piece.rank == 1 && piece.at <= completed_at) continue;
+        play(state, piece, gross);
+        result.latest_at = std::max(result.latest_at, piece.at);
+        if (piece.kind == Kind::dispute) {
+            if (state.disputes[piece.id].in_force) lost_since.try_emplace(piece.id, piece.at);
+            else lost_since.erase(piece.id);
+        }
+        if (!state.whole_by_refunds(gross)) refunds_whole_since.reset();
+        else if (!refunds_whole_since) refunds_whole_since = piece.at;
+        if (state.refunded(gross) + state.lost() < gross || gross.is_zero()) whole_since.reset();
+        else if (!whole_since) whole_since = piece.at;
+    }
+
+    Decimal const refunded = state.refunded(gross), lost = state.lost();
+    result.refunded = min(refunded, gross);
+    result.charged_back = min(lost, gross - result.refunded);
+    result.excess = refunded + lost > gross;
+    result.charged_back_count = lost_since.empty() ? 0 : 1;
+    for (const auto &[id, subject] : state.disputes) result.dispute_open = result.dispute_open || subject.open;
+    result.mismatch = state.total.amount && !state.refunds.empty() &&
+                      *state.total.amount != state.by_id(false) + state.by_id(true);
+
+    Decimal adjustments;
+    for (const auto &[id, amount] : state.adjustments) adjustments += amount;
+    Decimal const opened = program.reverse_on_dispute_opened ? state.opened() : Decimal{};
+    Decimal const left = clamp(max(gross - refunded - lost - opened, Decimal{}) + adjustments, Decimal{}, gross);
+    result.taken = gross - left;
+
+    bool lost_before = false;
+    for (const auto &[id, at] : lost_since)
+        lost_before = lost_before || (refunds_whole_since && at < *refunds_whole_since);
+    result.is_void = refunds_whole_since && *refunds_whole_since < later(completed_at, program.cooling_off) &&
+                     left.is_zero() && !lost_before;
+    if (!result.is_void && whole_since && left.is_zero()) result.taken_whole_at = whole_since;
+    return result;
+}
+
+} // namespace affiliate::core

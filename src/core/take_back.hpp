@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: PostgreSQL
+// What was taken back from one sale: refunds, disputes, failures and adjustments as a set of dated news, read in the
+// order (occurred_at, rank, external id, amount) whatever order they arrived in (SEMANTICS M2, M4, M6).
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/rulebook.hpp"
+
+namespace affiliate::core {
+
+enum class DisputeNews : std::uint8_t { opened, lost, won };
+
+class TakeBacks {
+public:
+    Decimal gross; ///< what was charged, at its latest known amount
+
+    // News. An amount that is not given means everything that is left as of its own time.
+    void cumulative(Time at, std::optional<Decimal> amount, bool bonus);
+    void refund(const std::string &id, Time at, bool failed, std::optional<Decimal> amount, bool bonus);
+    void dispute(const std::string &id, Time at, DisputeNews news, std::optional<Decimal> amount);
+    /// A status word or a chargeback transaction: no dispute id of its own (M3).
+    void dispute_word(Time at, DisputeNews news, std::optional<Decimal> amount);
+    void failed(Time at) { pieces_.push_back({at, Kind::life, 1, {}, {}, false}); }
+    void reinstated(Time at) { pieces_.push_back({at, Kind::life, 3, {}, {}, false}); }
+    void adjustment(const std::string &id, Time at, const Decimal &amount);
+
+    /// Whether nothing was left of the sale by news dated before `at`.
+    bool whole_before(Time at) const;
+
+    struct Result {
+        Decimal refunded, charged_back, taken;
+        int charged_back_count = 0;
+        bool dispute_open = false, is_void = false, mismatch = false, excess = false;
+        std::optional<Time> taken_whole_at;
+        Time latest_at = kBeginning;
+    };
+    Result resolve(Time completed_at, const Program &program) const;
+
+private:
+    enum class Kind : std::uint8_t { life, cumulative, dispute, refund, adjustment };
+    struct Piece {
+        Time at;
+        Kind kind;
+        int rank;
+        std::string id;
+        std::optional<Decimal> amount;
+        bool bonus;
+    };
+    struct State;
+    std::vector<Piece> ordered() const;
+    static void play(State &state, const Piece &piece, const Decimal &gross);
+
+    std::vector<Piece> pieces_;
+    std::vector<Piece> words_; ///< of kind dispute, without id
+};
+
+} // namespace affiliate::core

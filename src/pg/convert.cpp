@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: PostgreSQL
+#include "pg/convert.hpp"
+
+#include <cstring>
+
+#include "pg/postgres.hpp"
+
+namespace affiliate::pg {
+
+namespace {
+
+const varlena *plain(Datum datum) {
+    const varlena *value = reinterpret_cast<const varlena *>(DatumGetPointer(datum));
+    if (VARATT_IS_EXTERNAL(value) || VARATT_IS_COMPRESSED(value))
+        value = call([datum] { return pg_detoast_datum(reinterpret_cast<varlena *>(DatumGetPointer(datum))); });
+    return value;
+}
+
+} // namespace
+
+std::string read_bytes(Datum datum) {
+    const varlena *const value = plain(datum);
+    return {VARDATA_ANY(value), static_cast<std::size_t>(VARSIZE_ANY_EXHDR(value))};
+}
+
+std::vector<std::string> read_text_array(Datum datum) {
+    struct Elements {
+        Datum *values;
+        bool *nulls;
+        int count;
+    };
+    Elements const elements = call([datum] {
+        Elements found{};
+        deconstruct_array(DatumGetArrayTypeP(datum), TEXTOID, -1, false, TYPALIGN_INT, &found.values, &found.nulls,
+                          &found.count);
+        return found;
+    });
+    std::vector<std::string> result;
+    for (int i = 0; i < elements.count; ++i)
+        if (!elements.nulls[i]) result.push_back(read_bytes(elements.values[i]));
+    return result;
+}
+
+std::optional<core::Decimal> read_decimal(Datum numeric) {
+    const varlena *const wire = call([numeric] {
+        return reinterpret_cast<const varlena *>(DatumGetPointer(DirectFunctionCall1(numeric_send, numeric)));
+    });
+    return core::decode_numeric({reinterpret_cast<const std::uint8_t *>(VARDATA_ANY(wire)),
+                                 static_cast<std::size_t>(VARSIZE_ANY_EXHDR(wire))});
+}
+
+core::Duration read_duration(Datum interval) {
+    const Interval *const value = DatumGetIntervalP(interval);
+    return value->time + (static_cast<core::Duration>(value->day) + 30LL * value->month) * core::kDay;
+}
+
+Datum make_text(std::string_view text) {
+    const char *const data = text.data();
+    int const size = static_cast<int>(text.size());
+    return call([data, size] { return PointerGetDatum(cstring_to_text_with_len(data, size)); });
+}
+
+Datum make_numeric(const core::Decimal &value) {
+    std::uint8_t wire[core::max_numeric_wire];
+    std::size_t const size = core::encode_numeric(value, wire);
+    char *const data = reinterpret_cast<char *>(wire);
+    return call([data, size] {
+        StringInfoData buffer;
+        buffer.data = data;
+        buffer.len = buffer.maxlen = static_cast<int>(size);
+        buffer.cursor = 0;
+        return DirectFunctionCall3(numeric_recv, PointerGetDatum(&buffer), ObjectIdGetDatum(InvalidOid),
+                                   Int32GetDatum(-1));
+    });
+}
+
+Datum make_text_array(const std::vector<std::string> &values) {
+    std::vector<Datum> datums;
+    datums.reserve(values.size());
+    for (const std::string &value : values) datums.push_back(make_text(value));
+    Datum *const data = datums.data();
+    int const count = static_cast<int>(datums.size());
+    return call([data, count] {
+        return PointerGetDatum(construct_array(data, count, TEXTOID, -1, false, TYPALIGN_INT));
+    });
+}
+
+Datum make_int_array(const std::vector<int> &values) {
+    std::vector<Datum> datums;
+    datums.reserve(values.size());
+    for (int const value : values) datums.push_back(Int32GetDatum(value));
+    Datum *const data = datums.data();
+    int const count = static_cast<int>(datums.size());
+    return call([data, count] {
+        return PointerGetDatum(construct_array(data, count, INT4OID, 4, true, TYPALIGN_INT));
+    });
+}
+
+Datum make_row_array(const std::vector<Datum> &rows, Oid row_type) {
+    Datum *const data = const_cast<Datum *>(rows.data());
+    int const count = static_cast<int>(rows.size());
+    return call([data, count, row_type] {
+        return PointerGetDatum(construct_array(data, count, row_type, -1, false, TYPALIGN_DOUBLE));
+    });
+}
+
+Datum make_jsonb(const std::string &text) {
+    const char *const data = text.c_str();
+    return call([data] { return DirectFunctionCall1(jsonb_in, CStringGetDatum(data)); });
+}
+
+Datum make_varlena(std::string_view bytes) {
+    std::size_t const size = bytes.size();
+    const char *const data = bytes.data();
+    return call([size, data] {
+        varlena *const value = static_cast<varlena *>(palloc(size + VARHDRSZ));
+        SET_VARSIZE(value, size + VARHDRSZ);
+        std::memcpy(VARDATA(value), data, size);
+        return PointerGetDatum(value);
+    });
+}
+
+} // namespace affiliate::pg

@@ -1,0 +1,517 @@
+// SPDX-License-Identifier: PostgreSQL
+#include <algorithm>
+#include <unordered_map>
+
+#include "pg/query.hpp"
+#include "pg/store.hpp"
+
+#include "pg/postgres.hpp"
+
+namespace affiliate::pg {
+
+namespace {
+
+using namespace affiliate::core;
+
+#define TRANSACTION_COLUMNS(t)                                                                                         \
+    t ".program_id, " t ".transaction_id, " t ".transaction_type, " t ".status, " t ".currency, " t ".amount, "        \
+    t ".ordered_at, " t ".completed_at, " t ".refunded_at, " t ".status_at, " t ".refunded_amount, "                   \
+    t ".refund_reason, " t ".order_id, " t ".account_id, " t ".original_transaction_id, " t ".original_account_id, "   \
+    t ".original_challenge_id, " t ".product_id, " t ".challenge_type, " t ".phase, " t ".account_size, "              \
+    t ".list_price, " t ".discount, " t ".tax, " t ".fee, " t ".wallet_credit, " t ".collected, " t ".coupon_codes, "  \
+    t ".click_id, " t ".affiliate_id, " t ".campaign_id, " t ".payment_fingerprint, " t ".metadata, " t ".is_test, "   \
+    t ".version, " t ".recorded_at"
+
+/// The statements of gather; one set per backend.
+struct Queries {
+    Query aliases{"SELECT customer_id, canonical_id FROM affiliate.customer_alias"
+                  " WHERE customer_id = ANY ($1) OR canonical_id = ANY ($1)",
+                  {TEXTARRAYOID}};
+    Query transactions{
+        "SELECT t.customer_id, " TRANSACTION_COLUMNS("t") " FROM affiliate.transaction t WHERE t.customer_id = ANY ($1)",
+        {TEXTARRAYOID}};
+    Query reports{"SELECT r.customer_id, " TRANSACTION_COLUMNS("r")
+                  " FROM affiliate.transaction_report r WHERE r.customer_id = ANY ($1)",
+                  {TEXTARRAYOID}};
+    // News about a sale that does not name the customer (W12).
+    Query anonymous{"SELECT t.original_transaction_id, " TRANSACTION_COLUMNS("t")
+                    " FROM affiliate.transaction t"
+                    " WHERE t.customer_id = '' AND t.original_transaction_id = ANY ($1)"
+                    " UNION ALL SELECT t.original_transaction_id, " TRANSACTION_COLUMNS("r")
+                    " FROM affiliate.transaction t JOIN affiliate.transaction_report r"
+                    " ON r.transaction_id = t.transaction_id AND r.customer_id = ''"
+                    " WHERE t.customer_id = '' AND t.original_transaction_id = ANY ($1)",
+                    {TEXTARRAYOID}};
+    Query customers{"SELECT customer_id, program_id, signup_date, affiliate_id, last_modified_date, campaign_id, click_id,"
+                    " coupon_codes, lang_id, country_code, kyc_status_id, sales_status_id, payment_fingerprint, is_test,"
+                    " version, recorded_at FROM affiliate.customer WHERE customer_id = ANY ($1)",
+                    {TEXTARRAYOID}};
+    Query customer_reports{
+        "SELECT customer_id, program_id, signup_date, affiliate_id, last_modified_date, campaign_id, click_id,"
+        " coupon_codes, lang_id, country_code, kyc_status_id, sales_status_id, payment_fingerprint, is_test,"
+        " version, recorded_at FROM affiliate.customer_report WHERE customer_id = ANY ($1)",
+        {TEXTARRAYOID}};
+#define CLICK_COLUMNS "c.click_id, c.program_id, c.link_id, c.affiliate_id, c.campaign_id, c.clicked_at, c.recorded_at"
+    Query clicks{"SELECT c.customer_id, " CLICK_COLUMNS " FROM affiliate.click c WHERE c.customer_id = ANY ($1)"
+                 " UNION ALL SELECT v.customer_id, " CLICK_COLUMNS " FROM affiliate.visitor_customer v"
+                 " JOIN affiliate.click c ON c.visitor_id = v.visitor_id WHERE v.customer_id = ANY ($1)",
+                 {TEXTARRAYOID}};
+    Query clicks_by_id{"SELECT NULL::text, " CLICK_COLUMNS " FROM affiliate.click c WHERE c.click_id = ANY ($1)",
+                       {TEXTARRAYOID}};
+    Query disputes{"SELECT transaction_id, dispute_id, amount, lost_amount, opened_at, closed_at, outcome, version,"
+                   " recorded_at FROM affiliate.dispute WHERE transaction_id = ANY ($1)"
+                   " UNION ALL SELECT r.transaction_id, d.dispute_id, d.amount, d.lost_amount, d.opened_at, d.closed_at,"
+                   " d.outcome, d.version, d.recorded_at FROM affiliate.transaction_ref r JOIN affiliate.dispute d"
+                   " ON d.ref_external_id = r.external_id AND d.ref_source = r.source AND d.ref_kind = r.kind"
+                   " AND d.transaction_id IS NULL WHERE r.transaction_id = ANY ($1)",
+                   {TEXTARRAYOID}};
+    Query dispute_reports{"SELECT NULL::text, dispute_id, amount, lost_amount, opened_at, closed_at, outcome, version,"
+                          " recorded_at FROM affiliate.dispute_report WHERE dispute_id = ANY ($1)",
+                          {TEXTARRAYOID}};
+    Query accounts{"SELECT customer_id, account_id, challenge_id FROM affiliate.account WHERE customer_id = ANY ($1)",
+                   {TEXTARRAYOID}};
+    Query overrides{"SELECT customer_id, program_no, override_no, affiliate_no, transaction_id, valid_from, valid_until,"
+                    " paid_lines FROM affiliate.attribution_override WHERE customer_id = ANY ($1)",
+                    {TEXTARRAYOID}};
+    Query matches{"SELECT customer_id, transaction_id, matched_transaction_id FROM affiliate.refund_match"
+                  " WHERE customer_id = ANY ($1)",
+                  {TEXTARRAYOID}};
+    Query ownerships{"SELECT customer_id, program_no, account_id, ownership_no, affiliate_no, begins_at, runs_from, ends_at,"
+                     " is_latest, cause FROM affiliate.ownership WHERE customer_id = ANY ($1)"
+                     " ORDER BY customer_id, program_no, account_id, ownership_no",
+                     {TEXTARRAYOID}};
+    Query conversions{"SELECT customer_id, program_no, transaction_id, kind, state, affiliate_no, method, code, is_conflict,"
+                      " candidates::text, order_key, purchase_number, ordered_at, occurred_at, agreement_no, plan_no,"
+                      " currency, fx_rate, fx_source, fx_valid_from, ladder_counts, taken_back_at, is_test, quantity,"
+                      " gross, refunded, charged_back, charged_back_count, stated_at, version"
+                      " FROM affiliate.conversion WHERE customer_id = ANY ($1)",
+                      {TEXTARRAYOID}};
+    Query commissions{"SELECT customer_id, program_no, subject_id, subject_kind, rule_no, affiliate_no, level, currency,"
+                      " accrued, reversed, paid, accrued_when_paid, version, earned_at, eligible_at, hold_reason, is_void,"
+                      " is_provisional, ladder_no, ladder_position, cap_room, uncapped_net, stated_at, uncapped_accrued"
+                      " FROM affiliate.commission WHERE customer_id = ANY ($1)",
+                      {TEXTARRAYOID}};
+    Query positions{"SELECT counted, used FROM affiliate.affiliate_position WHERE program_no = $1 AND affiliate_no = $2"
+                    " AND kind = $3 AND scope_no = $4 AND window_start = $5",
+                    {INT4OID, INT4OID, TEXTOID, INT4OID, TIMESTAMPTZOID}};
+};
+
+Queries &queries() {
+    static Queries *const all = new Queries;
+    return *all;
+}
+
+/// Collects the case files by (customer, program).
+class Gathering {
+public:
+    Gathering(const Rulebook &rulebook, const std::vector<std::string> &customers) : rulebook_(rulebook) {
+        for (const std::string &customer : customers) canonical_[customer] = customer;
+    }
+
+    std::vector<CaseFile> run(std::vector<std::string> customers) {
+        read_aliases(customers);
+        Datum const ids = make_text_array(customers);
+        read_transactions(ids);
+        read_customers(ids);
+        read_clicks(ids);
+        read_disputes();
+        if (names_accounts_) read_accounts(ids);
+        read_overrides(ids);
+        read_posted(ids);
+        if (has_refund_without_reference_) read_matches(ids);
+        return finish();
+    }
+
+private:
+    CaseFile *file(const std::string &customer, int program_no) {
+        auto const canonical = canonical_.find(customer);
+        auto const program = rulebook_.programs.find(program_no);
+        if (canonical == canonical_.end() || program == rulebook_.programs.end()) return nullptr;
+        auto const [it, inserted] = files_.try_emplace({canonical->second, program_no});
+        if (inserted) {
+            it->second.customer_id = canonical->second;
+            it->second.program = &program->second;
+        }
+        return &it->second;
+    }
+    int program_no(const std::string &program_id) const {
+        auto const it = rulebook_.program_by_id.find(program_id);
+        return it == rulebook_.program_by_id.end() ? 0 : it->second;
+    }
+
+    void read_aliases(std::vector<std::string> &customers) {
+        Rows rows = queries().aliases.read({make_text_array(customers)});
+        for (std::uint64_t i = 0; i < rows.size(); ++i) {
+            Row const row = rows[i];
+            if (canonical_.try_emplace(row.text(0), row.text(1)).second) customers.push_back(row.text(0));
+            aliases_[row.text(1)].push_back(row.text(0));
+        }
+    }
+
+    static TransactionState state(const Row &row, const Rulebook &rulebook) {
+        TransactionState s;
+        s.transaction_id = row.text(2);
+        s.type = row.text(3);
+        if (const TransactionType *type = rulebook.type(s.type)) {
+            s.type = type->name;
+            s.effect = type->effect;
+            s.sale_kind = type->kind;
+        }
+        s.status = rulebook.status(row.text(4)).value_or(Status::pending);
+        s.currency = row.text(5);
+        s.amount = row.decimal(6);
+        s.ordered_at = row.time(7);
+        s.completed_at = row.time(8);
+        s.refunded_at = row.time(9);
+        s.status_at = row.time(10);
+        s.refunded_amount = row.decimal(11);
+        s.refund_reason = row.text(12);
+        s.order_id = row.text(13);
+        s.account_id = row.text(14);
+        s.original_transaction_id = row.text(15);
+        s.original_account_id = row.text(16);
+        s.original_challenge_id = row.text(17);
+        s.product_id = row.text(18);
+        s.challenge_type = row.text(19);
+        s.phase = row.text(20);
+        s.account_size = row.decimal(21);
+        s.list_price = row.decimal(22);
+        s.discount = row.decimal(23);
+        s.tax = row.decimal(24);
+        s.fee = row.decimal(25);
+        s.wallet_credit = row.decimal(26);
+        s.collected = row.decimal(27);
+        s.coupon_codes = row.texts(28);
+        s.click_id = row.text(29);
+        s.declared_affiliate = row.text(30);
+        s.campaign_id = row.text(31);
+        s.payment_fingerprint = row.text(32);
+        s.metadata = row.text(33);
+        s.is_test = row.boolean(34);
+        s.version = row.integer(35);
+        s.recorded_at = *row.time(36);
+        return s;
+    }
+
+    void add(CaseFile &file, TransactionState s) {
+        has_reports_ = has_reports_ || s.version > 0;
+        names_accounts_ = names_accounts_ || !s.original_challenge_id.empty();
+        if (s.effect == Effect::refund || s.effect == Effect::chargeback) {
+            if (s.original_transaction_id.empty()) has_refund_without_reference_ = true;
+        } else {
+            sale_files_[s.transaction_id] = &file;
+        }
+        if (!s.click_id.empty()) named_clicks_[s.click_id].push_back(&file);
+        file.transactions.push_back(std::move(s));
+    }
+
+    void read_transactions(Datum ids) {
+        auto const read = [this](Rows rows) {
+            for (std::uint64_t i = 0; i < rows.size(); ++i) {
+                Row const row = rows[i];
+                if (CaseFile *found = file(row.text(0), program_no(row.text(1)))) add(*found, state(row, rulebook_));
+            }
+        };
+        read(queries().transactions.read({ids}));
+        if (has_reports_) read(queries().reports.read({ids}));
+        if (sale_files_.empty()) return;
+        for (const auto &[id, unused] : sale_files_) sale_ids_.push_back(id);
+        sale_id_array_ = make_text_array(sale_ids_);
+        Rows rows = queries().anonymous.read({sale_id_array_});
+        for (std::uint64_t i = 0; i < rows.size(); ++i) {
+            Row const row = rows[i];
+            if (auto const it = sale_files_.find(row.text(0)); it != sale_files_.end())
+                it->second->transactions.push_back(state(row, rulebook_));
+        }
+    }
+
+    void read_customers(Datum ids) {
+        bool has_history = false;
+        auto const read = [&](Rows rows) {
+            for (std::uint64_t i = 0; i < rows.size(); ++i) {
+                Row const row = rows[i];
+                CaseFile *const found = file(row.text(0), program_no(row.text(1)));
+                if (found == nullptr) continue;
+                CustomerState s;
+                s.customer_id = row.text(0);
+                s.signup_at = row.time(2);
+                s.declared_affiliate = row.text(3);
+                s.modified_at = row.time(4);
+                s.campaign_id = row.text(5);
+                s.click_id = row.text(6);
+                s.coupon_codes = row.texts(7);
+                s.language = row.text(8);
+                s.country = row.text(9);
+                s.kyc_status = row.text(10);
+                s.sales_status = row.text(11);
+                s.payment_fingerprint = row.text(12);
+                s.is_test = row.boolean(13);
+                s.version = row.integer(14);
+                s.recorded_at = *row.time(15);
+                has_history = has_history || s.version > 0;
+                if (!s.click_id.empty()) named_clicks_[s.click_id].push_back(found);
+                found->customer.push_back(std::move(s));
+            }
+        };
+        read(queries().customers.read({ids}));
+        if (has_history) read(queries().customer_reports.read({ids}));
+    }
+
+    void add_click(CaseFile &file, const Row &row) {
+        for (const Click &known : file.clicks)
+            if (known.click_id == row.text(1)) return;
+        Click click;
+        click.click_id = row.text(1);
+        click.clicked_at = *row.time(6);
+        click.recorded_at = *row.time(7);
+        if (auto const it = rulebook_.links.find(row.text(3)); it != rulebook_.links.end()) {
+            click.affiliate_no = it->second.affiliate_no;
+            click.campaign_no = it->second.campaign_no;
+            click.traffic_source = it->second.traffic_source;
+        } else if (const Affiliate *named = rulebook_.affiliate_named(row.text(4)); named != nullptr) {
+            click.affiliate_no = named->no;
+        }
+        if (!row.is_null(5))
+            if (auto const it = rulebook_.campaign_by_id.find({file.program->no, row.text(5)});
+                it != rulebook_.campaign_by_id.end())
+                click.campaign_no = it->second;
+        file.clicks.push_back(std::move(click));
+    }
+
+    void read_clicks(Datum ids) {
+        Rows rows = queries().clicks.read({ids});
+        for (std::uint64_t i = 0; i < rows.size(); ++i) {
+            Row const row = rows[i];
+            if (CaseFile *found = file(row.text(0), program_no(row.text(2)))) add_click(*found, row);
+        }
+        if (named_clicks_.empty()) return;
+        std::vector<std::string> click_ids;
+        for (const auto &[id, unused] : named_clicks_) click_ids.push_back(id);
+        rows = queries().clicks_by_id.read({make_text_array(click_ids)});
+        for (std::uint64_t i = 0; i < rows.size(); ++i) {
+            Row const row = rows[i];
+            for (CaseFile *found : named_clicks_[row.text(1)])
+                if (program_no(row.text(2)) == found->program->no) add_click(*found, row);
+        }
+    }
+
+    void read_disputes() {
+        if (sale_ids_.empty()) return;
+        std::unordered_map<std::string, std::string> transaction_of;
+        auto const read = [&](Rows rows) {
+            for (std::uint64_t i = 0; i < rows.size(); ++i) {
+                Row const row = rows[i];
+                DisputeState s;
+                s.dispute_id = row.text(1);
+                if (!row.is_null(0)) transaction_of[s.dispute_id] = row.text(0);
+                s.transaction_id = transaction_of[s.dispute_id];
+                s.amount = row.decimal(2);
+                s.lost_amount = row.decimal(3);
+                s.opened_at = row.time(4);
+                s.closed_at = row.time(5);
+                std::string const outcome = row.text(6);
+                s.outcome = outcome == "won"       ? DisputeState::Outcome::won
+                            : outcome == "lost"    ? DisputeState::Outcome::lost
+                            : outcome == "partial" ? DisputeState::Outcome::partial
+                                                   : DisputeState::Outcome::open;
+                s.version = row.integer(7);
+                s.recorded_at = *row.time(8);
+                if (auto const it = sale_files_.find(s.transaction_id); it != sale_files_.end())
+                    it->second->disputes.push_back(std::move(s));
+            }
+        };
+        read(queries().disputes.read({sale_id_array_}));
+        if (transaction_of.empty()) return;
+        std::vector<std::string> dispute_ids;
+        for (const auto &[id, unused] : transaction_of) dispute_ids.push_back(id);
+        read(queries().dispute_reports.read({make_text_array(dispute_ids)}));
+    }
+
+    void read_accounts(Datum ids) {
+        Rows rows = queries().accounts.read({ids});
+        for (std::uint64_t i = 0; i < rows.size(); ++i) {
+            Row const row = rows[i];
+            for (auto &[key, found] : files_)
+                if (key.first == canonical_[row.text(0)]) found.accounts.push_back({row.text(1), row.text(2)});
+        }
+    }
+
+    void read_overrides(Datum ids) {
+        Rows rows = queries().overrides.read({ids});
+        for (std::uint64_t i = 0; i < rows.size(); ++i) {
+            Row const row = rows[i];
+            if (CaseFile *found = file(row.text(0), row.integer(1)))
+                found->overrides.push_back({row.integer(2), row.integer(3), row.text(4), *row.time(5), *row.time(6),
+                                            row.text(7) == "claw_back"});
+        }
+    }
+
+    void read_matches(Datum ids) {
+        Rows rows = queries().matches.read({ids});
+        for (std::uint64_t i = 0; i < rows.size(); ++i) {
+            Row const row = rows[i];
+            for (auto &[key, found] : files_)
+                if (key.first == canonical_[row.text(0)]) found.refund_matches.push_back({row.text(1), row.text(2)});
+        }
+    }
+
+    void read_posted(Datum ids) {
+        Rows rows = queries().ownerships.read({ids});
+        for (std::uint64_t i = 0; i < rows.size(); ++i) {
+            Row const row = rows[i];
+            if (CaseFile *found = file(row.text(0), row.integer(1)))
+                found->ownerships.push_back({row.text(2), row.integer(3), row.integer(4), *row.time(5), *row.time(6),
+                                             *row.time(7), row.boolean(8), row.text(9)});
+        }
+        rows = queries().conversions.read({ids});
+        for (std::uint64_t i = 0; i < rows.size(); ++i) {
+            Row const row = rows[i];
+            CaseFile *const found = file(row.text(0), row.integer(1));
+            if (found == nullptr) continue;
+            ConversionRow c;
+            c.transaction_id = row.text(2);
+            c.registration = row.text(3) == "registration";
+            std::string const state = row.text(4);
+            for (ConversionState const s : {ConversionState::pending, ConversionState::waiting, ConversionState::counted,
+                                            ConversionState::void_})
+                if (state == name(s)) c.state = s;
+            c.affiliate_no = row.integer(5);
+            std::string const method = row.text(6);
+            for (int m = 0; m < static_cast<int>(Method::none); ++m)
+                if (method == name(static_cast<Method>(m))) c.method = static_cast<Method>(m);
+            c.code = row.text(7);
+            c.is_conflict = row.boolean(8);
+            c.candidates = row.text(9);
+            c.order_key = row.text(10);
+            c.purchase_number = row.integer(11);
+            c.ordered_at = row.time(12);
+            c.occurred_at = row.time(13);
+            c.agreement_no = row.integer(14);
+            c.plan_no = row.integer(15);
+            c.currency = row.text(16);
+            c.fx_rate = row.decimal(17);
+            c.fx_source = row.text(18);
+            c.fx_valid_from = row.time(19);
+            c.ladder_counts = row.boolean(20);
+            c.taken_back_at = row.time(21);
+            c.is_test = row.boolean(22);
+            c.quantity = row.small(23);
+            c.gross = row.decimal(24).value_or(Decimal{});
+            c.refunded = row.decimal(25).value_or(Decimal{});
+            c.charged_back = row.decimal(26).value_or(Decimal{});
+            c.charged_back_count = row.small(27);
+            c.stated_at = row.time(28);
+            c.version = row.integer(29);
+            found->conversions.push_back(std::move(c));
+        }
+        rows = queries().commissions.read({ids});
+        for (std::uint64_t i = 0; i < rows.size(); ++i) {
+            Row const row = rows[i];
+            CaseFile *const found = file(row.text(0), row.integer(1));
+            if (found == nullptr) continue;
+            CommissionRow c;
+            c.subject_id = row.text(2);
+            c.registration = row.text(3) == "registration";
+            c.rule_no = row.integer(4);
+            c.affiliate_no = row.integer(5);
+            c.level = row.small(6);
+            c.currency = row.text(7);
+            c.accrued = row.decimal(8).value_or(Decimal{});
+            c.reversed = row.decimal(9).value_or(Decimal{});
+            c.paid = row.decimal(10).value_or(Decimal{});
+            c.accrued_when_paid = row.decimal(11).value_or(Decimal{});
+            c.version = row.integer(12);
+            c.earned_at = *row.time(13);
+            c.eligible_at = *row.time(14);
+            c.hold_reason = row.text(15);
+            c.is_void = row.boolean(16);
+            c.is_provisional = row.boolean(17);
+            c.ladder_no = row.integer(18);
+            c.ladder_position = row.integer(19);
+            c.cap_room = row.decimal(20);
+            c.uncapped_net = row.decimal(21);
+            c.stated_at = row.time(22);
+            c.uncapped_accrued = row.decimal(23);
+            found->commissions.push_back(std::move(c));
+        }
+    }
+
+    std::vector<CaseFile> finish() {
+        std::vector<CaseFile> result;
+        result.reserve(files_.size());
+        for (auto &[key, found] : files_) {
+            auto const by_id_and_version = [](const auto &id) {
+                return [id](const auto &a, const auto &b) {
+                    return a.*id != b.*id ? a.*id < b.*id : a.version < b.version;
+                };
+            };
+            std::sort(found.transactions.begin(), found.transactions.end(),
+                      by_id_and_version(&TransactionState::transaction_id));
+            std::sort(found.disputes.begin(), found.disputes.end(), by_id_and_version(&DisputeState::dispute_id));
+            std::sort(found.customer.begin(), found.customer.end(), by_id_and_version(&CustomerState::customer_id));
+            for (std::size_t i = found.disputes.size(); i-- > 1;) // a former state named no transaction
+                if (found.disputes[i - 1].dispute_id == found.disputes[i].dispute_id)
+                    found.disputes[i - 1].transaction_id = found.disputes[i].transaction_id;
+            if (auto const it = aliases_.find(found.customer_id); it != aliases_.end()) found.aliases = it->second;
+            result.push_back(std::move(found));
+        }
+        return result;
+    }
+
+    const Rulebook &rulebook_;
+    std::unordered_map<std::string, std::string> canonical_;
+    std::unordered_map<std::string, std::vector<std::string>> aliases_;
+    std::map<std::pair<std::string, int>, CaseFile> files_;
+    std::unordered_map<std::string, CaseFile *> sale_files_;
+    std::unordered_map<std::string, std::vector<CaseFile *>> named_clicks_;
+    std::vector<std::string> sale_ids_;
+    Datum sale_id_array_ = 0;
+    bool has_reports_ = false, names_accounts_ = false, has_refund_without_reference_ = false;
+};
+
+class StoredPositions : public Positions {
+public:
+    int counted(int program_no, int affiliate_no, int ladder_no, Time window_start) override {
+        return read(program_no, affiliate_no, "ladder", ladder_no, window_start).first;
+    }
+    Decimal used(int program_no, int affiliate_no, int rule_no, Time window_start) override {
+        return read(program_no, affiliate_no, "cap", rule_no, window_start).second;
+    }
+
+private:
+    using Value = std::pair<int, Decimal>;
+    const Value &read(int program_no, int affiliate_no, const char *kind, int scope_no, Time window_start) {
+        auto const [it, inserted] = known_.try_emplace({program_no, affiliate_no, kind, scope_no, window_start});
+        if (inserted) {
+            Rows rows = queries().positions.read({Int32GetDatum(program_no), Int32GetDatum(affiliate_no), make_text(kind),
+                                                  Int32GetDatum(scope_no), TimestampTzGetDatum(window_start)});
+            if (rows.size() > 0) it->second = {rows[0].integer(0), rows[0].decimal(1).value_or(Decimal{})};
+        }
+        return it->second;
+    }
+    std::map<std::tuple<int, int, std::string, int, Time>, Value> known_;
+};
+
+} // namespace
+
+std::vector<CaseFile> gather(const std::vector<std::string> &customers, const Rulebook &rulebook) {
+    return Gathering(rulebook, customers).run(customers);
+}
+
+std::vector<std::string> canonical_customers(const std::vector<std::string> &customers) {
+    std::vector<std::string> result = customers;
+    Rows rows = queries().aliases.read({make_text_array(customers)});
+    std::unordered_map<std::string, std::string> canonical;
+    for (std::uint64_t i = 0; i < rows.size(); ++i) canonical[rows[i].text(0)] = rows[i].text(1);
+    if (!canonical.empty())
+        for (std::string &id : result)
+            if (auto const it = canonical.find(id); it != canonical.end()) id = it->second;
+    std::sort(result.begin(), result.end());
+    result.erase(std::unique(result.begin(), result.end()), result.end());
+    result.erase(std::remove(result.begin(), result.end(), std::string()), result.end());
+    return result;
+}
+
+std::unique_ptr<Positions> stored_positions() { return std::make_unique<StoredPositions>(); }
+
+} // namespace affiliate::pg

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: PostgreSQL
+// The only door to the server's headers: the last include of every glue file. What differs between
+// PostgreSQL 15 and 18 is levelled here and nowhere else.
+#pragma once
+
+#include <cstdint>
+#include <cstdlib>
+
+extern "C" {
+#include "postgres.h"
+
+// PostgreSQL 15 leaves PGDLLEXPORT empty, so -fvisibility=hidden would hide the entry points.
+#undef PGDLLEXPORT
+#define PGDLLEXPORT __attribute__((visibility("default")))
+
+#include "access/htup_details.h"
+#include "access/relation.h"
+#include "access/table.h"
+#include "access/tableam.h"
+#include "access/xact.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_collation.h"
+#include "catalog/pg_namespace.h"
+#include "catalog/pg_operator.h"
+#include "catalog/pg_proc.h"
+#include "catalog/pg_type.h"
+#include "commands/trigger.h"
+#include "executor/executor.h"
+#include "executor/spi.h"
+#include "fmgr.h"
+#include "funcapi.h"
+#include "lib/stringinfo.h"
+#include "mb/pg_wchar.h"
+#include "miscadmin.h"
+#include "nodes/bitmapset.h"
+#include "nodes/makefuncs.h"
+#include "nodes/nodeFuncs.h"
+#include "nodes/parsenodes.h"
+#include "optimizer/clauses.h"
+#include "optimizer/optimizer.h"
+#include "parser/parse_coerce.h"
+#include "parser/parse_collate.h"
+#include "parser/parse_expr.h"
+#include "parser/parse_node.h"
+#include "parser/parser.h"
+#include "storage/lmgr.h"
+#include "storage/lock.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/datetime.h"
+#include "utils/datum.h"
+#include "utils/guc.h"
+#include "utils/inval.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/numeric.h"
+#include "utils/rel.h"
+#include "utils/regproc.h"
+#include "utils/resowner.h"
+#include "utils/snapmgr.h"
+#include "utils/syscache.h"
+#include "utils/timestamp.h"
+#include "utils/typcache.h"
+}
+
+// postgres.h renames the printf family and gettext's _() by macro, which breaks std and Boost.
+#undef _
+#undef snprintf
+#undef vsnprintf
+#undef sprintf
+#undef vsprintf
+#undef printf
+#undef vprintf
+#undef fprintf
+#undef vfprintf
+#undef strerror
+#undef strerror_r
+
+#if PG_VERSION_NUM < 150000 || PG_VERSION_NUM >= 190000
+#error "pg_affiliate supports PostgreSQL 15 to 18"
+#endif
+
+namespace affiliate::pg {
+
+/// Memory for the `extra` of a settings check hook; nullptr when there is none.
+inline void *guc_extra(std::size_t size) noexcept {
+#if PG_VERSION_NUM >= 160000
+    return ::guc_malloc(LOG, size);
+#else
+    return std::malloc(size);
+#endif
+}
+
+/// DecodeDateTime without its error detail: 0 or a DTERR_ code.
+inline int decode_date_time(char **field, int *ftype, int nf, int *dtype, pg_tm *tm, fsec_t *fsec,
+                            int *tz) {
+#if PG_VERSION_NUM >= 160000
+    DateTimeErrorExtra extra;
+    return ::DecodeDateTime(field, ftype, nf, dtype, tm, fsec, tz, &extra);
+#else
+    return ::DecodeDateTime(field, ftype, nf, dtype, tm, fsec, tz);
+#endif
+}
+
+} // namespace affiliate::pg

@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: PostgreSQL
+// The compiled rulebook of this backend: read once, thrown away when any backend commits a change of a rulebook table.
+#pragma once
+
+#include "core/rule.hpp"
+
+namespace affiliate::pg {
+
+/// Registers the invalidation callback; once, from _PG_init.
+void register_rulebook_cache();
+
+/// The rulebook as of now. A reference stays valid until the next call. Needs a transaction; connects to SPI itself when
+/// it has to read the tables. Throws core::Error AF090 where affiliate.setup() has not been run.
+const core::Rulebook &rulebook();
+
+/// The one program there is, or nullptr where there are none or several.
+const core::Program *only_program();
+
+/// Evaluates rules of the current rulebook by PostgreSQL's executor. Valid as long as the rulebook is.
+core::Evaluator &rule_evaluator();
+
+} // namespace affiliate::pg

@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: PostgreSQL
+#include <algorithm>
+
+#include "pg/query.hpp"
+#include "pg/rulebook.hpp"
+#include "pg/settings.hpp"
+#include "pg/settle.hpp"
+#include "pg/slots.hpp"
+#include "pg/store.hpp"
+
+#include "pg/postgres.hpp"
+
+namespace affiliate::pg {
+
+namespace {
+
+using Customers = std::vector<std::string>;
+
+constexpr std::size_t kBatch = 500;             // customers gathered at once
+constexpr std::size_t kChunksPerStatement = 16; // subtransactions of one large statement
+constexpr int kSubtransactionsMax = 32;         // of ours in one transaction, then only the queue (POSTGRES.md 6)
+constexpr core::Duration kBudgetMin = 50'000;   // microseconds
+
+int subtransactions = 0; // of the present top-level transaction
+
+void on_transaction_end(XactEvent, void *) noexcept { subtransactions = 0; }
+
+bool count_subtransaction() {
+    static bool registered = false;
+    if (!registered) {
+        call([] {
+            RegisterXactCallback([](XactEvent event, void *argument) { on_transaction_end(event, argument); }, nullptr);
+        });
+        registered = true;
+    }
+    return ++subtransactions <= kSubtransactionsMax;
+}
+
+/// Until when the statement may go on settling; 0 = no limit.
+core::Time inline_deadline() {
+    int const budget = inline_budget_ms();
+    if (budget == 0) return 0;
+    core::Time const now = GetCurrentTimestamp();
+    if (budget > 0) return now + budget * 1000LL;
+    return now + std::max(kBudgetMin, now - GetCurrentStatementStartTimestamp());
+}
+
+void settle_batch(const Customers &batch, core::Time now, std::uint64_t &posted) {
+    const core::Rulebook &book = rulebook();
+    core::Evaluator &evaluator = rule_evaluator();
+    std::vector<core::CaseFile> const files = gather(batch, book);
+    std::unique_ptr<core::Positions> const positions = stored_positions();
+    std::vector<core::Outcome> outcomes;
+    outcomes.reserve(files.size());
+    for (const core::CaseFile &file : files)
+        outcomes.push_back(core::post(file, core::decide(file, book, evaluator, *positions, now)));
+    posted += pg::apply(outcomes, now);
+}
+
+Customers with_free_slots(const Customers &customers, Customers &deferred) {
+    Customers result;
+    for (const std::string &customer : customers)
+        (try_lock_customer(customer) ? result : deferred).push_back(customer);
+    return result;
+}
+
+void wait_at_most(core::Time deadline) {
+    if (deadline == 0) return;
+    core::Time const left = std::max<core::Time>(deadline - GetCurrentTimestamp(), 1000) / 1000;
+    set_local("lock_timeout", (std::to_string(left) + "ms").c_str());
+}
+
+} // namespace
+
+std::uint64_t settle_locked(const Customers &canonical) {
+    std::uint64_t posted = 0;
+    core::Time const now = now_us();
+    rulebook();
+    AsOwner owner;
+    IndexPlans plans;
+    for (std::size_t begin = 0; begin < canonical.size(); begin += kBatch) {
+        Customers const batch(canonical.begin() + static_cast<std::ptrdiff_t>(begin),
+                              canonical.begin() + static_cast<std::ptrdiff_t>(std::min(begin + kBatch, canonical.size())));
+        SpiSession session;
+        settle_batch(batch, now, posted);
+        session.close();
+        check_interrupts();
+    }
+    plans.restore();
+    owner.restore();
+    return posted;
+}
+
+Settlement settle(const Customers &canonical, core::Time deadline) {
+    Settlement result;
+    std::size_t const chunk_size = std::max<std::size_t>(2 * kBatch, canonical.size() / kChunksPerStatement + 1);
+    core::Time const now = now_us();
+    rulebook();
+    for (std::size_t begin = 0; begin < canonical.size(); begin += chunk_size) {
+        auto const from = canonical.begin() + static_cast<std::ptrdiff_t>(begin);
+        auto const until = canonical.begin() + static_cast<std::ptrdiff_t>(std::min(begin + chunk_size, canonical.size()));
+        Customers const chunk = with_free_slots(Customers(from, until), result.deferred);
+        if (chunk.empty()) continue;
+        if (!count_subtransaction() || (deadline != 0 && GetCurrentTimestamp() >= deadline)) {
+            result.deferred.insert(result.deferred.end(), chunk.begin(), chunk.end());
+            continue;
+        }
+        std::uint64_t posted = 0;
+        std::size_t done = 0;
+        ErrorData *error = nullptr;
+        bool const settled = try_in_subtransaction(
+            [&] {
+                AsOwner owner;
+                IndexPlans plans;
+                wait_at_most(deadline);
+                while (done < chunk.size() && (deadline == 0 || done == 0 || GetCurrentTimestamp() < deadline)) {
+                    std::size_t const end = std::min(done + kBatch, chunk.size());
+                    Customers const batch(chunk.begin() + static_cast<std::ptrdiff_t>(done),
+                                          chunk.begin() + static_cast<std::ptrdiff_t>(end));
+                    SpiSession session;
+                    settle_batch(batch, now, posted);
+                    session.close();
+                    done = end;
+                    check_interrupts();
+                }
+                plans.restore();
+                owner.restore();
+            },
+            &error);
+        if (!settled) {
+            done = 0;
+            result.error = error->message;
+        } else {
+            result.posted += posted;
+        }
+        result.deferred.insert(result.deferred.end(), chunk.begin() + static_cast<std::ptrdiff_t>(done), chunk.end());
+    }
+    return result;
+}
+
+namespace {
+
+void enqueue(Query &statement, const Customers &keys, const char *reason) {
+    if (keys.empty()) return;
+    AsOwner owner;
+    SpiSession session;
+    statement.write({make_text_array(keys), make_text(reason)});
+    session.close();
+    owner.restore();
+}
+
+} // namespace
+
+void enqueue_customers(const Customers &customers, const char *reason) {
+    static Query *const statement = new Query(
+        "INSERT INTO affiliate.settle_queue (kind, customer_id, reason) SELECT 'customer', k, $2 FROM pg_catalog.unnest($1) k",
+        {TEXTARRAYOID, TEXTOID});
+    enqueue(*statement, customers, reason);
+}
+
+void enqueue_transactions(const Customers &transactions, const char *reason) {
+    static Query *const statement = new Query(
+        "INSERT INTO affiliate.settle_queue (kind, transaction_id, reason)"
+        " SELECT 'transaction', k, $2 FROM pg_catalog.unnest($1) k",
+        {TEXTARRAYOID, TEXTOID});
+    enqueue(*statement, transactions, reason);
+}
+
+void settle_inline(Customers customers) {
+    std::sort(customers.begin(), customers.end());
+    customers.erase(std::unique(customers.begin(), customers.end()), customers.end());
+    if (!customers.empty() && customers.front().empty()) customers.erase(customers.begin());
+    if (customers.empty() || mode() == Mode::off) return;
+    if (mode() == Mode::queue) return enqueue_customers(customers, "mode queue");
+    if (IsolationUsesXactSnapshot()) return enqueue_customers(customers, "isolation level");
+    if (subtransactions >= kSubtransactionsMax) return enqueue_customers(customers, "many statements in one transaction");
+    core::Time const deadline = inline_deadline();
+    Customers canonical;
+    {
+        AsOwner owner;
+        IndexPlans plans;
+        SpiSession session;
+        canonical = canonical_customers(customers);
+        session.close();
+        plans.restore();
+        owner.restore();
+    }
+    Settlement const result = settle(canonical, deadline);
+    enqueue_customers(result.deferred, result.error.empty() ? "not settled inline" : result.error.c_str());
+    if (durable_commit()) call([] { ForceSyncCommit(); });
+}
+
+} // namespace affiliate::pg

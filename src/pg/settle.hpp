@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: PostgreSQL
+// Settling customers: the one code path of triggers, queue drain and resettle().
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "core/settle.hpp"
+
+namespace affiliate::pg {
+
+struct Settlement {
+    std::uint64_t posted = 0;           ///< ledger entries written
+    std::vector<std::string> deferred;  ///< customers left for the queue: slot taken, budget used up, or an error
+    std::string error;                  ///< the last one
+};
+
+/// Settles the customers (any ids of theirs) inside the firm's statement: never waits, never fails, and queues what it
+/// could not do.
+void settle_inline(std::vector<std::string> customers);
+
+/// Settles as much as it can; what is not free or fails is `deferred`. `deadline` 0 = none.
+Settlement settle(const std::vector<std::string> &canonical, core::Time deadline);
+
+/// Gathers, decides and applies customers whose slots the caller holds, in its own SpiSession; errors are thrown.
+std::uint64_t settle_locked(const std::vector<std::string> &canonical);
+
+void enqueue_customers(const std::vector<std::string> &customers, const char *reason);
+void enqueue_transactions(const std::vector<std::string> &transactions, const char *reason);
+
+} // namespace affiliate::pg

@@ -1,0 +1,92 @@
+-- Guards: trigger functions that refuse what must not happen. src/sql/36_guards_setup.sql attaches them.
+
+CREATE FUNCTION affiliate._refuse_change() RETURNS trigger
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RAISE EXCEPTION USING ERRCODE = 'AF020',
+        MESSAGE = format('table "%s" is append-only', TG_TABLE_NAME),
+        DETAIL = format('%s was refused.', TG_OP),
+        HINT = 'Corrections are new rows; what is written is never rewritten.',
+        SCHEMA = TG_TABLE_SCHEMA, TABLE = TG_TABLE_NAME;
+END
+$$;
+COMMENT ON FUNCTION affiliate._refuse_change() IS 'Trigger of append-only tables: refuses UPDATE, DELETE and TRUNCATE.';
+
+CREATE FUNCTION affiliate._refuse_delete() RETURNS trigger
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RAISE EXCEPTION USING ERRCODE = 'AF021',
+        MESSAGE = format('rows of "%s" are never deleted', TG_TABLE_NAME),
+        DETAIL = format('%s was refused.', TG_OP),
+        HINT = CASE TG_TABLE_NAME
+            WHEN 'customer' THEN 'To erase a person delete the row in affiliate.customer_pii.'
+            WHEN 'transaction' THEN 'A sale ends by its status: cancelled, failed or refunded.'
+            WHEN 'commission' THEN 'Money is taken back by entries.'
+            ELSE 'What was said stays said; write what happened since.' END,
+        SCHEMA = TG_TABLE_SCHEMA, TABLE = TG_TABLE_NAME;
+END
+$$;
+COMMENT ON FUNCTION affiliate._refuse_delete() IS 'Trigger of fact tables and of commission: refuses DELETE and TRUNCATE.';
+
+CREATE FUNCTION affiliate._refuse_truncate() RETURNS trigger
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RAISE EXCEPTION USING ERRCODE = 'AF024',
+        MESSAGE = format('rulebook table "%s" may not be truncated', TG_TABLE_NAME),
+        DETAIL = 'TRUNCATE fires no row trigger, so that no session would notice that the rulebook changed.',
+        HINT = 'Use DELETE; rows in use are refused.',
+        SCHEMA = TG_TABLE_SCHEMA, TABLE = TG_TABLE_NAME;
+END
+$$;
+COMMENT ON FUNCTION affiliate._refuse_truncate() IS 'Trigger of rulebook tables: refuses TRUNCATE.';
+
+CREATE FUNCTION affiliate._refuse_overpayment() RETURNS trigger
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RAISE EXCEPTION USING ERRCODE = 'AF032',
+        MESSAGE = format('payment of commission "%s" goes beyond what is owed', NEW.subject_id),
+        DETAIL = format('Paid would become %s; accrued less reversed is %s.', NEW.paid, NEW.accrued - NEW.reversed),
+        HINT = 'Use affiliate.record_payment(), which pays exactly what is owed.',
+        SCHEMA = TG_TABLE_SCHEMA, TABLE = TG_TABLE_NAME, COLUMN = 'paid';
+END
+$$;
+COMMENT ON FUNCTION affiliate._refuse_overpayment() IS 'Trigger of commission: refuses a payment beyond accrued less reversed (I6).';
+
+-- Merging of customers does not exist yet: an alias may only be given to an id that owns nothing, and to no other alias.
+CREATE FUNCTION affiliate._check_alias() RETURNS trigger
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    problem text;
+BEGIN
+    IF TG_OP = 'UPDATE' AND (NEW.customer_id, NEW.canonical_id) = (OLD.customer_id, OLD.canonical_id) THEN
+        RETURN NEW;
+    END IF;
+    IF TG_OP = 'UPDATE' THEN
+        problem := 'An alias is never moved to another customer.';
+    ELSIF EXISTS (SELECT FROM affiliate.conversion AS c WHERE c.customer_id = NEW.customer_id) THEN
+        problem := format('Customer "%s" has conversions of its own.', NEW.customer_id);
+    ELSIF EXISTS (SELECT FROM affiliate.customer_alias AS a WHERE a.customer_id = NEW.canonical_id) THEN
+        problem := format('Customer "%s" is itself an alias.', NEW.canonical_id);
+    ELSIF EXISTS (SELECT FROM affiliate.customer_alias AS a WHERE a.canonical_id = NEW.customer_id) THEN
+        problem := format('Customer "%s" has aliases of its own.', NEW.customer_id);
+    ELSE
+        RETURN NEW;
+    END IF;
+    RAISE EXCEPTION USING ERRCODE = 'AF026',
+        MESSAGE = format('customer "%s" cannot become an alias of "%s"', NEW.customer_id, NEW.canonical_id),
+        DETAIL = problem,
+        HINT = 'Write the alias before the first sale of the id, and let it name the canonical customer.',
+        SCHEMA = TG_TABLE_SCHEMA, TABLE = TG_TABLE_NAME;
+END
+$$;
+COMMENT ON FUNCTION affiliate._check_alias() IS 'Trigger of customer_alias: refuses an alias for an id that owns conversions, and chains of aliases.';

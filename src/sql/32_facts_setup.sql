@@ -1,0 +1,235 @@
+-- Facts: what the firm said. Rows are written by plain SQL; every earlier state of a row is kept in <table>_report.
+
+CREATE FUNCTION affiliate._setup_facts() RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp SET client_min_messages = warning
+AS $setup$
+BEGIN
+    CREATE TABLE IF NOT EXISTS affiliate.click (
+        click_id text COLLATE "C" NOT NULL CONSTRAINT click_pkey PRIMARY KEY,
+        program_id text COLLATE "C" NOT NULL DEFAULT affiliate._default_program(),
+        link_id text COLLATE "C",
+        affiliate_id text COLLATE "C",
+        campaign_id text COLLATE "C",
+        clicked_at timestamptz NOT NULL DEFAULT affiliate._now(),
+        visitor_id text COLLATE "C",
+        customer_id text COLLATE "C",
+        sub1 text, sub2 text, sub3 text, sub4 text, sub5 text, sub6 text, sub7 text, sub8 text,
+        parameters jsonb,
+        landing_url text,
+        referrer text,
+        country text,
+        device text,
+        is_test boolean NOT NULL DEFAULT false,
+        recorded_at timestamptz NOT NULL DEFAULT affiliate._now(),
+        cluster_no smallint NOT NULL DEFAULT 0,
+        written_xid xid8 NOT NULL DEFAULT pg_current_xact_id(),
+        CONSTRAINT click_id_check CHECK (click_id <> '' AND octet_length(click_id) <= 500),
+        CONSTRAINT click_ids_check CHECK (octet_length(visitor_id) <= 500 AND octet_length(customer_id) <= 500),
+        CONSTRAINT click_clicked_at_check CHECK (isfinite(clicked_at))
+    );
+    CREATE INDEX IF NOT EXISTS click_visitor_idx ON affiliate.click (visitor_id) WHERE visitor_id IS NOT NULL;
+    CREATE INDEX IF NOT EXISTS click_customer_idx ON affiliate.click (customer_id) WHERE customer_id IS NOT NULL;
+    CREATE INDEX IF NOT EXISTS click_written_idx ON affiliate.click USING btree (written_xid);
+    COMMENT ON TABLE affiliate.click IS 'A click on a tracking link; click_id is kept byte for byte, for ever.';
+
+    CREATE TABLE IF NOT EXISTS affiliate.visitor_customer (
+        visitor_id text COLLATE "C" NOT NULL,
+        customer_id text COLLATE "C" NOT NULL,
+        seen_at timestamptz NOT NULL DEFAULT affiliate._now(),
+        CONSTRAINT visitor_customer_pkey PRIMARY KEY (customer_id, visitor_id),
+        CONSTRAINT visitor_customer_ids_check CHECK (visitor_id <> '' AND customer_id <> ''
+            AND octet_length(visitor_id) <= 500 AND octet_length(customer_id) <= 500)
+    );
+    CREATE INDEX IF NOT EXISTS visitor_customer_visitor_idx ON affiliate.visitor_customer (visitor_id);
+    COMMENT ON TABLE affiliate.visitor_customer IS 'Stitching: this visitor turned out to be this customer; all clicks of the visitor become touches of the customer.';
+
+    CREATE TABLE IF NOT EXISTS affiliate.customer (
+        customer_id text COLLATE "C" NOT NULL CONSTRAINT customer_pkey PRIMARY KEY,
+        program_id text COLLATE "C" NOT NULL DEFAULT affiliate._default_program(),
+        signup_date timestamptz,
+        affiliate_id text,
+        last_modified_date timestamptz,
+        campaign_id text,
+        click_id text,
+        coupon_codes text[],
+        lang_id text,
+        country_code text,
+        kyc_status_id text,
+        sales_status_id text,
+        challenge_type text,
+        phase text,
+        account_size numeric,
+        payment_fingerprint text,
+        device_id text,
+        metadata jsonb,
+        is_test boolean NOT NULL DEFAULT false,
+        source text,
+        version integer NOT NULL DEFAULT 0,
+        recorded_at timestamptz NOT NULL DEFAULT affiliate._now(),
+        recorded_by text NOT NULL DEFAULT session_user,
+        CONSTRAINT customer_id_check CHECK (customer_id <> '' AND octet_length(customer_id) <= 500),
+        CONSTRAINT customer_times_check CHECK (isfinite(signup_date) AND isfinite(last_modified_date))
+    );
+    COMMENT ON TABLE affiliate.customer IS 'A customer as the firm knows him; names and e-mail belong into customer_pii.';
+
+    CREATE TABLE IF NOT EXISTS affiliate.customer_report (
+        LIKE affiliate.customer INCLUDING COMMENTS,
+        CONSTRAINT customer_report_pkey PRIMARY KEY (customer_id, version)
+    );
+    COMMENT ON TABLE affiliate.customer_report IS 'Append-only: earlier states of customer rows, so that an attribute can be read as of an instant (W2, W11).';
+
+    CREATE TABLE IF NOT EXISTS affiliate.customer_pii (
+        customer_id text COLLATE "C" NOT NULL CONSTRAINT customer_pii_pkey PRIMARY KEY,
+        first_name text,
+        last_name text,
+        email text,
+        phone text,
+        address jsonb,
+        CONSTRAINT customer_pii_id_check CHECK (customer_id <> '' AND octet_length(customer_id) <= 500)
+    );
+    COMMENT ON TABLE affiliate.customer_pii IS 'Personal data of a customer: one row to erase, and the only one.';
+
+    CREATE TABLE IF NOT EXISTS affiliate.customer_alias (
+        customer_id text COLLATE "C" NOT NULL CONSTRAINT customer_alias_pkey PRIMARY KEY,
+        canonical_id text COLLATE "C" NOT NULL,
+        reason text,
+        recorded_at timestamptz NOT NULL DEFAULT affiliate._now(),
+        recorded_by text NOT NULL DEFAULT session_user,
+        CONSTRAINT customer_alias_ids_check CHECK (customer_id <> '' AND canonical_id <> '' AND customer_id <> canonical_id
+            AND octet_length(customer_id) <= 500 AND octet_length(canonical_id) <= 500)
+    );
+    CREATE INDEX IF NOT EXISTS customer_alias_canonical_idx ON affiliate.customer_alias (canonical_id);
+    COMMENT ON TABLE affiliate.customer_alias IS 'This customer id is another id of that canonical customer; case file, ownership and lock go by the canonical id.';
+
+    CREATE TABLE IF NOT EXISTS affiliate.account (
+        customer_id text COLLATE "C" NOT NULL,
+        account_id text COLLATE "C" NOT NULL,
+        program_id text COLLATE "C" NOT NULL DEFAULT affiliate._default_program(),
+        challenge_id text COLLATE "C",
+        challenge_type text,
+        account_size numeric,
+        account_currency text,
+        phase text,
+        previous_account_id text COLLATE "C",
+        previous_kind text,
+        opened_at timestamptz,
+        is_test boolean NOT NULL DEFAULT false,
+        metadata jsonb,
+        recorded_at timestamptz NOT NULL DEFAULT affiliate._now(),
+        recorded_by text NOT NULL DEFAULT session_user,
+        CONSTRAINT account_pkey PRIMARY KEY (customer_id, account_id),
+        CONSTRAINT account_ids_check CHECK (customer_id <> '' AND account_id <> ''
+            AND octet_length(customer_id) <= 500 AND octet_length(account_id) <= 500),
+        CONSTRAINT account_previous_kind_check CHECK (previous_kind IN ('purchase', 'reset', 'upgrade', 'phase_login'))
+    );
+    COMMENT ON TABLE affiliate.account IS 'One challenge account; previous_account_id and previous_kind give its lineage.';
+
+    CREATE TABLE IF NOT EXISTS affiliate.transaction (
+        customer_id text COLLATE "C" NOT NULL DEFAULT '',
+        transaction_id text COLLATE "C" NOT NULL,
+        program_id text COLLATE "C" NOT NULL DEFAULT affiliate._default_program(),
+        transaction_type text COLLATE "C" NOT NULL,
+        status text COLLATE "C" NOT NULL,
+        currency text COLLATE "C" NOT NULL,
+        amount numeric,
+        ordered_at timestamptz,
+        completed_at timestamptz,
+        refunded_at timestamptz,
+        status_at timestamptz,
+        refunded_amount numeric,
+        refund_reason text,
+        order_id text COLLATE "C",
+        line_no integer,
+        account_id text COLLATE "C",
+        original_transaction_id text COLLATE "C",
+        original_account_id text COLLATE "C",
+        original_challenge_id text COLLATE "C",
+        product_id text,
+        challenge_type text,
+        phase text,
+        account_size numeric,
+        list_price numeric,
+        discount numeric,
+        tax numeric,
+        fee numeric,
+        wallet_credit numeric,
+        collected numeric,
+        coupon_codes text[],
+        click_id text,
+        affiliate_id text,
+        campaign_id text,
+        payment_fingerprint text,
+        metadata jsonb,
+        is_test boolean NOT NULL DEFAULT false,
+        source text,
+        version integer NOT NULL DEFAULT 0,
+        recorded_at timestamptz NOT NULL DEFAULT affiliate._now(),
+        recorded_by text NOT NULL DEFAULT session_user,
+        CONSTRAINT transaction_pkey PRIMARY KEY (customer_id, transaction_id),
+        CONSTRAINT transaction_transaction_id_key UNIQUE (transaction_id),
+        CONSTRAINT transaction_ids_check CHECK (transaction_id <> ''
+            AND octet_length(transaction_id) <= 500 AND octet_length(customer_id) <= 500
+            AND octet_length(order_id) <= 500 AND octet_length(account_id) <= 500 AND octet_length(original_transaction_id) <= 500)
+    );
+    CREATE INDEX IF NOT EXISTS transaction_original_idx ON affiliate.transaction (original_transaction_id)
+        WHERE customer_id = '' AND original_transaction_id IS NOT NULL;
+    COMMENT ON TABLE affiliate.transaction IS 'What was charged, refunded or paid out, as the firm says it. Re-sending a transaction_id is an UPDATE of its row; customer, program, type, currency and a given ordered_at never change.';
+
+    CREATE TABLE IF NOT EXISTS affiliate.transaction_report (
+        LIKE affiliate.transaction INCLUDING COMMENTS,
+        CONSTRAINT transaction_report_pkey PRIMARY KEY (customer_id, transaction_id, version)
+    );
+    CREATE INDEX IF NOT EXISTS transaction_report_transaction_idx ON affiliate.transaction_report (transaction_id) WHERE customer_id = '';
+    COMMENT ON TABLE affiliate.transaction_report IS 'Append-only: earlier states of transaction rows. The row and its reports together are the set of news that decides a sale (M1, M2).';
+
+    CREATE TABLE IF NOT EXISTS affiliate.transaction_ref (
+        source text COLLATE "C" NOT NULL,
+        kind text COLLATE "C" NOT NULL,
+        external_id text COLLATE "C" NOT NULL,
+        transaction_id text COLLATE "C" NOT NULL,
+        customer_id text COLLATE "C",
+        CONSTRAINT transaction_ref_pkey PRIMARY KEY (source, kind, external_id),
+        CONSTRAINT transaction_ref_ids_check CHECK (external_id <> '' AND transaction_id <> ''
+            AND octet_length(external_id) <= 500 AND octet_length(transaction_id) <= 500
+            AND octet_length(source) <= 500 AND octet_length(kind) <= 500)
+    );
+    CREATE INDEX IF NOT EXISTS transaction_ref_transaction_idx ON affiliate.transaction_ref (transaction_id);
+    COMMENT ON TABLE affiliate.transaction_ref IS 'Names under which a payment processor knows a transaction (charge, intent, invoice); disputes arrive by them.';
+
+    CREATE TABLE IF NOT EXISTS affiliate.dispute (
+        dispute_id text COLLATE "C" NOT NULL CONSTRAINT dispute_pkey PRIMARY KEY,
+        customer_id text COLLATE "C",
+        transaction_id text COLLATE "C",
+        ref_source text COLLATE "C",
+        ref_kind text COLLATE "C",
+        ref_external_id text COLLATE "C",
+        amount numeric,
+        reason text,
+        opened_at timestamptz,
+        closed_at timestamptz,
+        outcome text,
+        lost_amount numeric,
+        source text,
+        version integer NOT NULL DEFAULT 0,
+        recorded_at timestamptz NOT NULL DEFAULT affiliate._now(),
+        recorded_by text NOT NULL DEFAULT session_user,
+        CONSTRAINT dispute_ids_check CHECK (dispute_id <> '' AND octet_length(dispute_id) <= 500
+            AND octet_length(transaction_id) <= 500 AND octet_length(ref_external_id) <= 500),
+        CONSTRAINT dispute_target_check CHECK (transaction_id IS NOT NULL OR ref_external_id IS NOT NULL AND ref_source IS NOT NULL AND ref_kind IS NOT NULL),
+        CONSTRAINT dispute_outcome_check CHECK (outcome IN ('won', 'lost', 'partial')),
+        CONSTRAINT dispute_lost_amount_check CHECK ((outcome IS NOT DISTINCT FROM 'partial') = (lost_amount IS NOT NULL)),
+        CONSTRAINT dispute_times_check CHECK (isfinite(opened_at) AND isfinite(closed_at))
+    );
+    CREATE INDEX IF NOT EXISTS dispute_transaction_idx ON affiliate.dispute (transaction_id) WHERE transaction_id IS NOT NULL;
+    CREATE INDEX IF NOT EXISTS dispute_ref_idx ON affiliate.dispute (ref_external_id, ref_source, ref_kind) WHERE transaction_id IS NULL;
+    COMMENT ON TABLE affiliate.dispute IS 'A chargeback or inquiry on a transaction, named directly or by a transaction_ref. Without outcome it is open; partial loses lost_amount.';
+
+    CREATE TABLE IF NOT EXISTS affiliate.dispute_report (
+        LIKE affiliate.dispute INCLUDING COMMENTS,
+        CONSTRAINT dispute_report_pkey PRIMARY KEY (dispute_id, version)
+    );
+    COMMENT ON TABLE affiliate.dispute_report IS 'Append-only: earlier states of dispute rows.';
+END
+$setup$;
+COMMENT ON FUNCTION affiliate._setup_facts() IS 'Part of setup(): creates the fact tables that are missing.';

@@ -1,0 +1,76 @@
+-- Decisions: what the kernel made of the facts. They follow the facts until a line is stated (W10).
+
+CREATE FUNCTION affiliate._setup_decisions() RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp SET client_min_messages = warning
+AS $setup$
+BEGIN
+    CREATE TABLE IF NOT EXISTS affiliate.ownership (
+        customer_id text COLLATE "C" NOT NULL,
+        program_no integer NOT NULL,
+        account_id text COLLATE "C" NOT NULL DEFAULT '',
+        ownership_no integer NOT NULL,
+        affiliate_no integer NOT NULL,
+        begins_at timestamptz NOT NULL,
+        runs_from timestamptz NOT NULL,
+        ends_at timestamptz NOT NULL,
+        is_latest boolean NOT NULL,
+        cause text COLLATE "C" NOT NULL,
+        CONSTRAINT ownership_pkey PRIMARY KEY (customer_id, program_no, account_id, ownership_no)
+    );
+    CREATE UNIQUE INDEX IF NOT EXISTS ownership_latest_key ON affiliate.ownership (customer_id, program_no, account_id) WHERE is_latest;
+    COMMENT ON TABLE affiliate.ownership IS 'This customer (or account) belongs to this affiliate for orders from begins_at until ends_at (infinity = for life); a later one ends an earlier one. cause is the transaction, click or registration it began with.';
+
+    CREATE TABLE IF NOT EXISTS affiliate.conversion (
+        customer_id text COLLATE "C" NOT NULL,
+        transaction_id text COLLATE "C" NOT NULL,
+        kind text COLLATE "C" NOT NULL,
+        program_no integer NOT NULL,
+        state text NOT NULL,
+        affiliate_no integer,
+        method text,
+        code text,
+        is_conflict boolean NOT NULL DEFAULT false,
+        candidates jsonb NOT NULL DEFAULT '[]',
+        order_key text COLLATE "C",
+        purchase_number integer,
+        ordered_at timestamptz,
+        occurred_at timestamptz,
+        agreement_no integer,
+        plan_no integer,
+        currency text COLLATE "C",
+        fx_rate numeric,
+        fx_source text,
+        fx_valid_from timestamptz,
+        ladder_counts boolean NOT NULL DEFAULT false,
+        taken_back_at timestamptz,
+        is_test boolean NOT NULL DEFAULT false,
+        quantity smallint NOT NULL DEFAULT 0,
+        gross numeric NOT NULL DEFAULT 0,
+        refunded numeric NOT NULL DEFAULT 0,
+        charged_back numeric NOT NULL DEFAULT 0,
+        charged_back_count smallint NOT NULL DEFAULT 0,
+        stated_at timestamptz,
+        version integer NOT NULL DEFAULT 0,
+        CONSTRAINT conversion_pkey PRIMARY KEY (customer_id, transaction_id, kind, program_no),
+        CONSTRAINT conversion_kind_check CHECK (kind IN ('transaction', 'registration')),
+        CONSTRAINT conversion_state_check CHECK (state IN ('pending', 'waiting', 'counted', 'void')),
+        CONSTRAINT conversion_quantity_check CHECK (quantity IN (0, 1)),
+        CONSTRAINT conversion_taken_back_check CHECK (refunded >= 0 AND charged_back >= 0 AND refunded + charged_back <= abs(gross))
+    );
+    CREATE INDEX IF NOT EXISTS conversion_affiliate_idx ON affiliate.conversion (affiliate_no, occurred_at) WHERE ladder_counts;
+    CREATE INDEX IF NOT EXISTS conversion_taken_back_idx ON affiliate.conversion (affiliate_no, taken_back_at)
+        WHERE ladder_counts AND taken_back_at IS NOT NULL;
+    COMMENT ON TABLE affiliate.conversion IS 'A fact that can earn and the affiliate it was attributed to, or none and why (code). Its totals are the sum of its conversion_entries.';
+
+    CREATE TABLE IF NOT EXISTS affiliate.refund_match (
+        customer_id text COLLATE "C" NOT NULL,
+        transaction_id text COLLATE "C" NOT NULL,
+        matched_transaction_id text COLLATE "C" NOT NULL,
+        matched_at timestamptz NOT NULL DEFAULT affiliate._now(),
+        CONSTRAINT refund_match_pkey PRIMARY KEY (customer_id, transaction_id)
+    );
+    COMMENT ON TABLE affiliate.refund_match IS 'A refund without reference, pinned to the sale it was found to take back once late_grace had passed (W12).';
+END
+$setup$;
+COMMENT ON FUNCTION affiliate._setup_decisions() IS 'Part of setup(): creates the decision tables that are missing.';

@@ -1,0 +1,22 @@
+-- Triggers of the fact tables (POSTGRES.md 8): statement triggers settle, a row trigger guards what an UPDATE may change.
+
+CREATE FUNCTION affiliate._setup_triggers() RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp SET client_min_messages = warning
+AS $setup$
+DECLARE
+    fact text;
+BEGIN
+    FOREACH fact IN ARRAY '{transaction,dispute,customer,account,customer_alias,visitor_customer,transaction_ref}'::text[] LOOP
+        EXECUTE format('CREATE OR REPLACE TRIGGER %I AFTER INSERT ON affiliate.%I REFERENCING NEW TABLE AS new_rows'
+            ' FOR EACH STATEMENT EXECUTE FUNCTION affiliate._settle_after()', fact || '_settle_insert', fact);
+        EXECUTE format('CREATE OR REPLACE TRIGGER %I AFTER UPDATE ON affiliate.%I REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows'
+            ' FOR EACH STATEMENT EXECUTE FUNCTION affiliate._settle_after()', fact || '_settle_update', fact);
+    END LOOP;
+    FOREACH fact IN ARRAY '{transaction,dispute,customer}'::text[] LOOP
+        EXECUTE format('CREATE OR REPLACE TRIGGER %I BEFORE UPDATE ON affiliate.%I'
+            ' FOR EACH ROW EXECUTE FUNCTION affiliate._fact_before_update()', fact || '_fact_update', fact);
+    END LOOP;
+END
+$setup$;
+COMMENT ON FUNCTION affiliate._setup_triggers() IS 'Part of setup(): creates or re-asserts the triggers of the fact tables.';

@@ -1,0 +1,106 @@
+-- Jobs: drain the queue, by pg_cron or by hand; and health(), what an operator looks at first.
+
+--| Drains the queue for `duration`: settles what is due in batches, each committed on its own, and sleeps for a second
+--| when there is nothing to do. One instance at a time: a second one returns at once. Call it outside of a transaction:
+--| `CALL affiliate.drain_loop('55 s')` each minute.
+--|
+--| Errors: `AF033` no or negative duration; what a batch raises ends the loop.
+-- A procedure that commits may not set search_path: every name is qualified.
+CREATE PROCEDURE affiliate.drain_loop(duration interval)
+LANGUAGE plpgsql
+AS $$
+DECLARE
+    lock_key constant bigint := pg_catalog.hashtextextended('affiliate.drain_loop', 0);
+    until timestamp with time zone := pg_catalog.clock_timestamp() OPERATOR(pg_catalog.+) duration;
+    handled bigint;
+    failure text;
+    failure_code text;
+BEGIN
+    IF duration IS NULL OR duration OPERATOR(pg_catalog.<) interval '0' THEN
+        PERFORM affiliate._refuse_argument('duration', duration::text, 'how long to drain, for example 55 s');
+    END IF;
+    -- left behind by a call of this session that was cancelled
+    WHILE EXISTS (SELECT FROM pg_catalog.pg_locks AS l
+                  WHERE l.locktype OPERATOR(pg_catalog.=) 'advisory' AND l.pid OPERATOR(pg_catalog.=) pg_catalog.pg_backend_pid()
+                    AND l.objsubid OPERATOR(pg_catalog.=) 1::smallint
+                    AND (l.classid::bigint OPERATOR(pg_catalog.<<) 32 OPERATOR(pg_catalog.|) l.objid::bigint) OPERATOR(pg_catalog.=) lock_key)
+    LOOP
+        EXIT WHEN NOT pg_catalog.pg_advisory_unlock(lock_key);
+    END LOOP;
+    IF NOT pg_catalog.pg_try_advisory_lock(lock_key) THEN
+        RETURN;
+    END IF;
+    LOOP
+        BEGIN
+            handled := affiliate.drain(1000);
+        EXCEPTION WHEN OTHERS THEN
+            GET STACKED DIAGNOSTICS failure = MESSAGE_TEXT, failure_code = RETURNED_SQLSTATE;
+        END;
+        COMMIT;
+        EXIT WHEN failure IS NOT NULL OR pg_catalog.clock_timestamp() OPERATOR(pg_catalog.>=) until;
+        IF handled OPERATOR(pg_catalog.=) 0 THEN
+            PERFORM pg_catalog.pg_sleep(1);
+            COMMIT;
+        END IF;
+    END LOOP;
+    PERFORM pg_catalog.pg_advisory_unlock(lock_key);
+    IF failure IS NOT NULL THEN
+        RAISE EXCEPTION USING ERRCODE = failure_code, MESSAGE = failure;
+    END IF;
+END
+$$;
+COMMENT ON PROCEDURE affiliate.drain_loop(interval) IS 'Drains the queue for a while, in batches committed on their own; one instance at a time.';
+
+--| Schedules the drain with pg_cron: each minute, for 55 seconds. Repeating it changes nothing. The job runs as the
+--| caller. Returns the number of the job.
+--|
+--| Errors: `AF040` pg_cron is not installed in this database; the hint has the statement to run elsewhere.
+CREATE FUNCTION affiliate.schedule_jobs() RETURNS bigint
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    command constant text := 'CALL affiliate.drain_loop(''55 s'')';
+    cron_database text := (SELECT s.setting FROM pg_settings AS s WHERE s.name = 'cron.database_name');
+    job_no bigint;
+BEGIN
+    IF NOT EXISTS (SELECT FROM pg_extension WHERE extname = 'pg_cron') THEN
+        RAISE EXCEPTION USING ERRCODE = 'AF040',
+            MESSAGE = format('pg_cron is not installed in database "%s"', current_database()),
+            DETAIL = CASE
+                WHEN cron_database IS NULL THEN 'The setting cron.database_name is unknown: pg_cron is not in shared_preload_libraries, or you may not see its settings.'
+                WHEN cron_database = current_database() THEN 'The library is loaded for this database; the extension is not created.'
+                ELSE format('pg_cron lives in database "%s".', cron_database) END,
+            HINT = CASE
+                WHEN cron_database = current_database() THEN 'Run: CREATE EXTENSION pg_cron;'
+                ELSE format('Run in database %s: SELECT cron.schedule_in_database(''pg_affiliate drain'', ''* * * * *'', %L, %L);',
+                            coalesce(format('"%s"', cron_database), 'of pg_cron'), command, current_database()) END;
+    END IF;
+    -- pg_cron's own tables: only named when it is there
+    EXECUTE 'SELECT cron.schedule($1, $2, $3)' INTO job_no USING 'pg_affiliate drain', '* * * * *', command;
+    PERFORM affiliate._audit('schedule_jobs', job_no::text, jsonb_build_object('command', command));
+    RETURN job_no;
+END
+$$;
+COMMENT ON FUNCTION affiliate.schedule_jobs() IS 'Schedules the drain with pg_cron, each minute.';
+
+--| Removes the job of `affiliate.schedule_jobs`. Returns whether there was one of the caller's.
+CREATE FUNCTION affiliate.unschedule_jobs() RETURNS boolean
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    job_no bigint;
+BEGIN
+    IF EXISTS (SELECT FROM pg_extension WHERE extname = 'pg_cron') THEN
+        EXECUTE 'SELECT jobid FROM cron.job WHERE jobname = $1 AND username = current_user' INTO job_no USING 'pg_affiliate drain';
+    END IF;
+    IF job_no IS NULL THEN
+        RETURN false;
+    END IF;
+    EXECUTE 'SELECT cron.unschedule($1)' USING job_no;
+    PERFORM affiliate._audit('unschedule_jobs', job_no::text, '{}');
+    RETURN true;
+END
+$$;
+COMMENT ON FUNCTION affiliate.unschedule_jobs() IS 'Removes the job of schedule_jobs().';

@@ -1,0 +1,42 @@
+-- Settings and the clock.
+BEGIN;
+SELECT plan(22);
+
+SELECT is(affiliate.version(), (SELECT extversion FROM pg_extension WHERE extname = 'pg_affiliate'),
+    'library and extension are of one version');
+
+SELECT is(current_setting('pg_affiliate.mode'), 'on', 'mode is on');
+SELECT is(current_setting('pg_affiliate.durable_commit'), 'off', 'durable_commit is off');
+SELECT is(current_setting('pg_affiliate.inline_budget'), '-1', 'inline_budget is by rule');
+SELECT is(current_setting('pg_affiliate.now'), '', 'now is not set');
+
+SELECT lives_ok($$SET LOCAL pg_affiliate.mode = 'queue'$$, 'mode can be queue');
+SELECT lives_ok($$SET LOCAL pg_affiliate.mode = 'off'$$, 'mode can be off');
+SELECT throws_ok($$SET pg_affiliate.mode = 'sometimes'$$, '22023', NULL, 'mode knows its values');
+SELECT lives_ok($$SET LOCAL pg_affiliate.inline_budget = '2s'$$, 'inline_budget is a time');
+SELECT is(current_setting('pg_affiliate.inline_budget'), '2s', 'in milliseconds');
+SELECT throws_ok($$SET pg_affiliate.inline_budget = -2$$, '22023', NULL, 'inline_budget is not below -1');
+SELECT throws_ok($$SET pg_affiliate.nonsense = 1$$, '42602', NULL, 'the prefix is reserved');
+
+SELECT is(affiliate._now(), statement_timestamp(), 'the clock is the start of the statement');
+SELECT throws_ok($$SET pg_affiliate.now = 'yesterdayish'$$, '22023', NULL, 'now must be a time');
+SELECT throws_ok($$SET pg_affiliate.now = 'infinity'$$, '22023', NULL, 'now is finite');
+SET LOCAL TimeZone = 'Asia/Tokyo';
+SET LOCAL pg_affiliate.now = '2025-03-01 12:00:00.5';
+SELECT is(affiliate._now(), '2025-03-01 12:00:00.5+00'::timestamptz, 'the test clock, UTC without a zone');
+SET LOCAL pg_affiliate.now = '2025-03-01 12:00+01:30';
+SELECT is(affiliate._now(), '2025-03-01 10:30+00'::timestamptz, 'the test clock with an offset');
+SET LOCAL pg_affiliate.now = '2025-07-01 12:00 Europe/Prague';
+SELECT is(affiliate._now(), '2025-07-01 10:00+00'::timestamptz, 'the test clock with a zone');
+SET LOCAL pg_affiliate.now = '';
+SELECT is(affiliate._now(), statement_timestamp(), 'the test clock can be taken away');
+
+CREATE ROLE affiliate_test_nobody;
+SET LOCAL ROLE affiliate_test_nobody;
+SELECT throws_ok('SET pg_affiliate.now = ''2025-03-01''', '42501', NULL, 'now is for superusers');
+SELECT throws_ok('SET pg_affiliate.mode = ''off''', '42501', NULL, 'mode is for superusers');
+SELECT throws_ok('SET pg_affiliate.durable_commit = on', '42501', NULL, 'durable_commit is for superusers');
+RESET ROLE;
+
+SELECT * FROM finish();
+ROLLBACK;
