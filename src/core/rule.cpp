@@ -36,9 +36,9 @@ struct Commissions::Line {
 };
 
 Commissions::Commissions(const CaseFile &file, const Rulebook &rulebook, const News &news, Evaluator &evaluator,
-                         Positions &positions, Time now)
+                         Positions &positions, bool trace)
     : file_(file), program_(*file.program), rulebook_(rulebook), news_(news), evaluator_(evaluator),
-      positions_(positions), now_(now) {}
+      positions_(positions), trace_(trace) {}
 
 const CommissionRow *Commissions::posted(const std::string &subject, int rule_no, int affiliate_no, int level) const {
     for (const CommissionRow &row : file_.commissions)
@@ -239,7 +239,7 @@ std::optional<Target> Commissions::apply(const Line &line, const PlanRule &rule,
         target.net = min(target.net, *target.cap_room);
     }
     hold(line, rule, beneficiary, target);
-    tried_.push_back({rule.no, beneficiary, true, target.accrued, target.net});
+    if (trace_) tried_.push_back({&rule, beneficiary, true, in});
     return target;
 }
 
@@ -268,7 +268,7 @@ void Commissions::add_rules(const Line &line, const Plan &plan, int beneficiary,
         if (rule.ladder_no != 0) second_stage(line, rule, beneficiary, seen, ignored);
         look_live(rule, seen);
         if (!evaluator_.condition(rule, seen)) {
-            tried_.push_back({rule.no, beneficiary, false, {}, {}});
+            if (trace_) tried_.push_back({&rule, beneficiary, false, seen});
             continue;
         }
         if (!rule.group.empty()) matched_groups.push_back(rule.group);

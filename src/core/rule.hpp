@@ -60,18 +60,19 @@ struct ConversionTarget {
 class Commissions {
 public:
     Commissions(const CaseFile &file, const Rulebook &rulebook, const News &news, Evaluator &evaluator,
-                Positions &positions, Time now);
+                Positions &positions, bool trace);
 
     ConversionTarget conversion(const Attribution &attribution, const Order &order, const Sale &sale);
     std::optional<ConversionTarget> registration(const Attribution &attribution);
     /// Whether the condition of a rule holds for a payment, its band taken as the first (W7 rolling).
     bool holds(const PlanRule &rule, const Order &order);
 
-    /// Every rule that was tried for the last conversion(), in order, for explain().
+    /// Every rule that was tried for the last conversion(), in order, for explain(); empty unless tracing.
     struct Tried {
-        int rule_no, affiliate_no;
+        const PlanRule *rule;
+        int affiliate_no;
         bool matched;
-        std::optional<Decimal> gross_amount, net_amount;
+        RuleInput input;
     };
     const std::vector<Tried> &tried() const noexcept { return tried_; }
 
@@ -94,7 +95,7 @@ private:
     const News &news_;
     Evaluator &evaluator_;
     Positions &positions_;
-    Time now_;
+    bool trace_;
     std::vector<Tried> tried_;
 };
 

@@ -173,15 +173,16 @@ const char *name(ConversionState state) noexcept {
     return "pending";
 }
 
-Settled decide(const CaseFile &file, const Rulebook &rulebook, Evaluator &evaluator, Positions &positions, Time now) {
+Settled decide(const CaseFile &file, const Rulebook &rulebook, Evaluator &evaluator, Positions &positions, Time now,
+               bool trace) {
     Settled settled;
     settled.news = read_news(file, now);
-    Commissions commissions(file, rulebook, settled.news, evaluator, positions, now);
+    Commissions commissions(file, rulebook, settled.news, evaluator, positions, trace);
     RuleRestart restart(commissions, rulebook, *file.program);
     settled.attribution = attribute(file, rulebook, settled.news, now, restart);
     auto const add = [&](ConversionTarget target) {
         settled.conversions.push_back(std::move(target));
-        settled.tried.push_back(commissions.tried());
+        if (trace) settled.tried.push_back(commissions.tried());
     };
     if (std::optional<ConversionTarget> target = commissions.registration(settled.attribution)) add(std::move(*target));
     for (const Order &order : settled.attribution.orders)
@@ -232,6 +233,10 @@ Outcome post(const CaseFile &file, const Settled &settled) {
     outcome.refund_matches = settled.news.new_matches;
     outcome.reviews = settled.news.reviews;
     outcome.reviews.insert(outcome.reviews.end(), settled.attribution.reviews.begin(), settled.attribution.reviews.end());
+    for (const Order &order : settled.attribution.orders)
+        if (order.decision.waits_until && !order.is_special)
+            for (const Sale *line : order.lines)
+                if (!line->click_id.empty()) outcome.awaited_clicks.push_back(line->click_id);
     outcome.stage_affiliates.assign(stage.begin(), stage.end());
     outcome.wake_at = settled.news.wake_at;
     if (settled.attribution.wake_at)

@@ -12,11 +12,12 @@ struct Settled {
     News news;
     Attribution attribution;
     std::vector<ConversionTarget> conversions;
-    /// The rules that were tried, for the conversion of the same index.
+    /// The rules that were tried, for the conversion of the same index; empty unless tracing.
     std::vector<std::vector<Commissions::Tried>> tried;
 };
 
-Settled decide(const CaseFile &file, const Rulebook &rulebook, Evaluator &evaluator, Positions &positions, Time now);
+Settled decide(const CaseFile &file, const Rulebook &rulebook, Evaluator &evaluator, Positions &positions, Time now,
+               bool trace = false);
 
 struct Entry {
     int version;
@@ -55,10 +56,15 @@ struct Outcome {
     std::vector<PostedOwnership> ownerships; ///< all of them, where they changed
     std::vector<RefundMatch> refund_matches;
     std::vector<Review> reviews;
+    std::vector<std::string> awaited_clicks; ///< unknown click ids that a waiting conversion names
     std::vector<int> stage_affiliates; ///< whose second stage has to run
     std::optional<Time> wake_at;       ///< when this case file has to be settled again
 };
 
 Outcome post(const CaseFile &file, const Settled &settled);
+
+/// One conversion of a settled case file as JSON, for explain(), attribute() and quote_commission(): what is known of
+/// the sale, who competed, every rule that was tried with its inputs, and what it gives. "null" where it is unknown.
+std::string explain_json(const Rulebook &rulebook, const Settled &settled, const std::string &transaction_id);
 
 } // namespace affiliate::core

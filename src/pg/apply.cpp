@@ -229,6 +229,11 @@ void write_consequences(const std::vector<Outcome> &outcomes, Time now) {
         "INSERT INTO affiliate.settle_queue (kind, program_no, customer_id, affiliate_no, due_at, reason)"
         " VALUES ($1, $2, NULLIF($3, ''), NULLIF($4, 0), $5, $6)",
         {TEXTOID, INT4OID, TEXTOID, INT4OID, TIMESTAMPTZOID, TEXTOID});
+    static Query *const awaited = new Query(
+        "INSERT INTO affiliate.pending_input (kind, state, input_key, payload, reason) SELECT 'click', 'waiting', $1,"
+        " pg_catalog.jsonb_build_object('customer_id', $2), 'an order names this click' WHERE NOT EXISTS (SELECT FROM"
+        " affiliate.pending_input p WHERE p.kind = 'click' AND p.input_key = $1)",
+        {TEXTOID, TEXTOID});
     std::map<std::pair<int, int>, bool> stages;
     for (const Outcome &outcome : outcomes) {
         for (const Review &item : outcome.reviews)
@@ -237,6 +242,8 @@ void write_consequences(const std::vector<Outcome> &outcomes, Time now) {
         for (const RefundMatch &item : outcome.refund_matches)
             match->write({make_text(outcome.customer_id), make_text(item.transaction_id),
                           make_text(item.matched_transaction_id)});
+        for (const std::string &click_id : outcome.awaited_clicks)
+            awaited->write({make_text(click_id), make_text(outcome.customer_id)});
         if (outcome.wake_at && *outcome.wake_at > now)
             enqueue->write({make_text("customer"), Int32GetDatum(outcome.program_no), make_text(outcome.customer_id),
                             Int32GetDatum(0), TimestampTzGetDatum(*outcome.wake_at), make_text("waiting")});

@@ -33,6 +33,9 @@ struct Queries {
     Query reports{"SELECT r.customer_id, " TRANSACTION_COLUMNS("r")
                   " FROM affiliate.transaction_report r WHERE r.customer_id = ANY ($1)",
                   {TEXTARRAYOID}};
+    Query hypothetical{"SELECT t.customer_id, " TRANSACTION_COLUMNS("t")
+                       " FROM pg_catalog.jsonb_populate_record(NULL::affiliate.transaction, $1) t",
+                       {JSONBOID}};
     // News about a sale that does not name the customer (W12).
     Query anonymous{"SELECT t.original_transaction_id, " TRANSACTION_COLUMNS("t")
                     " FROM affiliate.transaction t"
@@ -108,10 +111,11 @@ public:
         for (const std::string &customer : customers) canonical_[customer] = customer;
     }
 
-    std::vector<CaseFile> run(std::vector<std::string> customers) {
+    /// `hypothetical`: a transaction as jsonb that is decided with the stored ones, or 0.
+    std::vector<CaseFile> run(std::vector<std::string> customers, Datum hypothetical) {
         read_aliases(customers);
         Datum const ids = make_text_array(customers);
-        read_transactions(ids);
+        read_transactions(ids, hypothetical);
         read_customers(ids);
         read_clicks(ids);
         read_disputes();
@@ -205,7 +209,7 @@ private:
         file.transactions.push_back(std::move(s));
     }
 
-    void read_transactions(Datum ids) {
+    void read_transactions(Datum ids, Datum hypothetical) {
         auto const read = [this](Rows rows) {
             for (std::uint64_t i = 0; i < rows.size(); ++i) {
                 Row const row = rows[i];
@@ -213,6 +217,7 @@ private:
             }
         };
         read(queries().transactions.read({ids}));
+        if (hypothetical != 0) read(queries().hypothetical.read({hypothetical}));
         if (has_reports_) read(queries().reports.read({ids}));
         if (sale_files_.empty()) return;
         for (const auto &[id, unused] : sale_files_) sale_ids_.push_back(id);
@@ -494,8 +499,8 @@ private:
 
 } // namespace
 
-std::vector<CaseFile> gather(const std::vector<std::string> &customers, const Rulebook &rulebook) {
-    return Gathering(rulebook, customers).run(customers);
+std::vector<CaseFile> gather(const std::vector<std::string> &customers, const Rulebook &rulebook, Datum hypothetical) {
+    return Gathering(rulebook, customers).run(customers, hypothetical);
 }
 
 std::vector<std::string> canonical_customers(const std::vector<std::string> &customers) {

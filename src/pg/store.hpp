@@ -3,14 +3,17 @@
 // over arrays of keys per batch of customers. Callers hold the customers' slots (slots.hpp) and a SpiSession.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 
 #include "core/settle.hpp"
 
 namespace affiliate::pg {
 
-/// The case files of canonical customers, one for each program in which they have facts or postings.
-std::vector<core::CaseFile> gather(const std::vector<std::string> &customers, const core::Rulebook &rulebook);
+/// The case files of canonical customers, one for each program in which they have facts or postings. `hypothetical` is a
+/// transaction (jsonb, columns of affiliate.transaction) that is decided as if it were stored; 0 = none.
+std::vector<core::CaseFile> gather(const std::vector<std::string> &customers, const core::Rulebook &rulebook,
+                                   std::uintptr_t hypothetical = 0);
 
 /// The canonical ids of customers, sorted, without duplicates and without the empty id.
 std::vector<std::string> canonical_customers(const std::vector<std::string> &customers);

@@ -24,6 +24,10 @@ BEGIN
             IF OLD.affiliate_no = NEW.affiliate_no THEN
                 RETURN NEW;
             END IF;
+        WHEN 'currency' THEN
+            IF OLD.currency = NEW.currency THEN
+                RETURN NEW;
+            END IF;
         ELSE
             IF before - free = after - free THEN
                 RETURN NEW;
@@ -42,6 +46,10 @@ BEGIN
              OR EXISTS (SELECT FROM affiliate.ownership AS o WHERE o.affiliate_no = (key ->> 'affiliate_no')::integer)
              OR EXISTS (SELECT FROM affiliate.adjustment AS a WHERE a.affiliate_no = (key ->> 'affiliate_no')::integer);
         hint := 'Set the status of the affiliate to terminated in affiliate.affiliate_status.';
+    WHEN 'currency' THEN
+        used := EXISTS (SELECT FROM affiliate.program AS p WHERE p.currency = key ->> 'currency')
+             OR EXISTS (SELECT FROM affiliate.conversion AS c WHERE c.currency = key ->> 'currency');
+        hint := 'Leave it; currencies that nobody sells in do no harm.';
     WHEN 'plan', 'plan_rule' THEN
         -- also a rule that is added or moved changes the version it belongs to
         used := EXISTS (SELECT FROM affiliate.commission AS c JOIN affiliate.plan_rule AS r USING (rule_no)
@@ -68,6 +76,31 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION affiliate._refuse_used_row() IS 'Trigger of the rulebook: refuses to change or delete what decided money that was posted.';
+
+-- A program that cannot be computed with would stop the settling of every sale.
+CREATE FUNCTION affiliate._check_currencies() RETURNS trigger
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    code text;
+BEGIN
+    FOREACH code IN ARRAY CASE TG_TABLE_NAME WHEN 'program' THEN ARRAY[to_jsonb(NEW) ->> 'currency']
+                          ELSE ARRAY[to_jsonb(NEW) ->> 'from_currency', to_jsonb(NEW) ->> 'to_currency'] END LOOP
+        IF NOT EXISTS (SELECT FROM affiliate.currency AS c WHERE c.currency = code) THEN
+            RAISE EXCEPTION USING ERRCODE = 'AF013',
+                MESSAGE = format('currency "%s" is not known', code),
+                HINT = 'Use an ISO 4217 code in capitals, or add the currency to affiliate.currency.',
+                SCHEMA = TG_TABLE_SCHEMA, TABLE = TG_TABLE_NAME;
+        END IF;
+    END LOOP;
+    IF TG_TABLE_NAME = 'program' THEN
+        PERFORM now() AT TIME ZONE NEW.time_zone; -- raises 22023 where there is no such zone
+    END IF;
+    RETURN NEW;
+END
+$$;
+COMMENT ON FUNCTION affiliate._check_currencies() IS 'Trigger of program and fx_rate: currencies are known, and the time zone of a program is one.';
 
 CREATE FUNCTION affiliate._check_plan_rule() RETURNS trigger
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE

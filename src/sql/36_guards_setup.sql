@@ -37,12 +37,14 @@ BEGIN
         FROM unnest(rulebook) AS t
         UNION ALL
         SELECT t, '%s_in_use', 'BEFORE DELETE OR UPDATE ON affiliate.%I FOR EACH ROW EXECUTE FUNCTION affiliate._refuse_used_row()', 'O'
-        FROM unnest('{program,affiliate,plan,ladder,fx_rate}'::text[]) AS t
+        FROM unnest('{program,affiliate,currency,plan,ladder,fx_rate}'::text[]) AS t
         UNION ALL
         SELECT t, '%s_in_use', 'BEFORE INSERT OR DELETE OR UPDATE ON affiliate.%I FOR EACH ROW EXECUTE FUNCTION affiliate._refuse_used_row()', 'O'
         FROM unnest('{plan_rule,ladder_band}'::text[]) AS t
         UNION ALL
         VALUES
+            ('program', '%s_currency', 'BEFORE INSERT OR UPDATE ON affiliate.%I FOR EACH ROW EXECUTE FUNCTION affiliate._check_currencies()', 'O'),
+            ('fx_rate', '%s_currency', 'BEFORE INSERT OR UPDATE ON affiliate.%I FOR EACH ROW EXECUTE FUNCTION affiliate._check_currencies()', 'O'),
             ('plan_rule', '%s_texts', 'BEFORE INSERT OR UPDATE ON affiliate.%I FOR EACH ROW EXECUTE FUNCTION affiliate._check_plan_rule()', 'O'),
             ('customer_alias', '%s_check', 'BEFORE INSERT OR UPDATE ON affiliate.%I FOR EACH ROW EXECUTE FUNCTION affiliate._check_alias()', 'O'),
             ('affiliate_upline', '%s_lock', 'BEFORE INSERT OR DELETE OR UPDATE ON affiliate.%I FOR EACH STATEMENT EXECUTE FUNCTION affiliate._lock_upline()', 'O'),

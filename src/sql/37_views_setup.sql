@@ -70,7 +70,7 @@ BEGIN
     FROM affiliate.conversion AS c JOIN affiliate.program AS p USING (program_no)
     WHERE c.state = 'waiting'
     UNION ALL
-    SELECT 'queue', p.program_id, q.customer_id, f.affiliate_id, q.reason, q.enqueued_at, q.due_at, q.attempts, q.last_error
+    SELECT 'queue', p.program_id, q.customer_id, coalesce(f.affiliate_id, q.transaction_id), q.reason, q.enqueued_at, q.due_at, q.attempts, q.last_error
     FROM affiliate.settle_queue AS q
     LEFT JOIN affiliate.program AS p USING (program_no)
     LEFT JOIN affiliate.affiliate AS f USING (affiliate_no)

@@ -21,8 +21,8 @@ DECLARE
 BEGIN
     IF found_no IS NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'AF012',
-            MESSAGE = format('unknown program "%s"', program),
-            HINT = 'See affiliate.program for the programs there are.';
+            MESSAGE = format('program "%s" does not exist', program),
+            HINT = 'The programs are the rows of affiliate.program.';
     END IF;
     RETURN found_no;
 END
@@ -38,8 +38,8 @@ DECLARE
 BEGIN
     IF found_no IS NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'AF016',
-            MESSAGE = format('unknown affiliate "%s"', affiliate),
-            HINT = 'See affiliate.affiliate for the affiliates there are.';
+            MESSAGE = format('affiliate "%s" does not exist', affiliate),
+            HINT = 'The affiliates are the rows of affiliate.affiliate.';
     END IF;
     RETURN found_no;
 END

@@ -41,7 +41,7 @@ BEGIN
     ), known AS (
         SELECT c.*, p.time_zone, p.currency AS program_currency, bool_or(f.is_named) OVER w AS is_named,
                EXISTS (SELECT FROM affiliate.commission AS k
-                       WHERE k.customer_id = c.customer_id AND k.subject_id = c.transaction_id AND k.affiliate_no = asking_no) AS earns,
+                       WHERE k.customer_id = c.customer_id AND k.subject_id = c.transaction_id AND k.affiliate_no = asking_no) AS has_line,
                c.candidates @> jsonb_build_array(jsonb_build_object('affiliate_no', asking_no)) AS competed,
                row_number() OVER w AS n
         FROM found AS f
@@ -56,17 +56,17 @@ BEGIN
                 WHERE m.customer_id = k.customer_id AND m.subject_id = k.transaction_id AND m.subject_kind = k.kind
                   AND m.program_no = k.program_no AND m.affiliate_no = asking_no) AS net
         FROM known AS k
-        WHERE k.n = 1 AND (k.is_named OR k.earns OR k.competed OR k.affiliate_no IS NOT DISTINCT FROM asking_no)
+        WHERE k.n = 1 AND (k.is_named OR k.has_line OR k.competed OR k.affiliate_no IS NOT DISTINCT FROM asking_no)
     )
     SELECT coalesce((SELECT t.order_id FROM affiliate.transaction AS t WHERE t.transaction_id = a.transaction_id), a.transaction_id),
            a.local_day,
-           CASE WHEN a.affiliate_no IS DISTINCT FROM asking_no AND NOT a.earns THEN 'not credited to you'
+           CASE WHEN a.affiliate_no IS DISTINCT FROM asking_no AND a.net = 0 THEN 'not credited to you'
                 WHEN a.state = 'counted' AND a.net = 0 THEN 'earns nothing'
                 WHEN a.state = 'counted' THEN 'credited to you'
                 WHEN a.state = 'void' THEN 'cancelled'
                 ELSE a.state END,
-           affiliate._plain_reason(a.affiliate_no, asking_no, a.state, a.code, a.earns, a.refunded + a.charged_back > 0),
-           CASE WHEN a.affiliate_no IS NOT DISTINCT FROM asking_no OR a.earns THEN a.net ELSE 0 END,
+           affiliate._plain_reason(a.affiliate_no, asking_no, a.state, a.code, a.net <> 0, a.has_line, a.refunded + a.charged_back > 0),
+           a.net,
            a.program_currency
     FROM answer AS a
     WHERE a.is_named OR day IS NULL OR a.local_day = day OR a.customer_id = clue
@@ -76,13 +76,15 @@ $$;
 COMMENT ON FUNCTION affiliate.find_conversion(text, text) IS 'Finds conversions for an affiliate who asks, by order, transaction, click, coupon, customer or date, in words that may be shown to him.';
 
 -- Codes of decisions in words for affiliates. One that competed and lost is not told to whom.
-CREATE FUNCTION affiliate._plain_reason(owner_no integer, asking_no integer, state text, code text, earns boolean, is_taken_back boolean)
+CREATE FUNCTION affiliate._plain_reason(owner_no integer, asking_no integer, state text, code text, earns boolean, has_line boolean,
+    is_taken_back boolean)
 RETURNS text
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
     RETURN CASE
+        WHEN owner_no IS DISTINCT FROM asking_no AND NOT earns AND has_line THEN 'The order was credited to you at first; that decision was changed.'
         WHEN owner_no IS NOT NULL AND owner_no <> asking_no AND NOT earns THEN 'Another partner''s referral came first under the program''s rules.'
         WHEN state = 'pending' THEN 'The payment is not completed yet.'
         WHEN state = 'waiting' THEN 'Information is still missing; the decision follows within the program''s grace period.'
@@ -106,4 +108,4 @@ BEGIN
             WHERE w.code = _plain_reason.code), format('No commission: %s.', replace(code, '_', ' '))) END;
 END
 $$;
-COMMENT ON FUNCTION affiliate._plain_reason(integer, integer, text, text, boolean, boolean) IS 'Why a conversion earns or not, in words for affiliates.';
+COMMENT ON FUNCTION affiliate._plain_reason(integer, integer, text, text, boolean, boolean, boolean) IS 'Why a conversion earns or not, in words for affiliates.';

@@ -107,6 +107,7 @@ class Moment:
     at: datetime
     refunded: Fraction
     charged: Fraction
+    opened: Fraction          # in open disputes, where the program reverses at the opening
     left: Fraction
 
 
@@ -317,8 +318,10 @@ def fold_take_backs(sale, program, news, adjustments, hit):
     counts_open = program['on_dispute_opened'] == 'reverse'
 
     def lost_total(without=None):
-        return sum((d.amount for k, d in disputes.items() if k != without
-                    and (d.word == 'lost' or counts_open and d.word == 'opened')), Fraction(0))
+        return sum((d.amount for k, d in disputes.items() if k != without and d.word == 'lost'), Fraction(0))
+
+    def open_total():
+        return sum((d.amount for d in disputes.values() if counts_open and d.word == 'opened'), Fraction(0))
 
     def by_id_total(without=None, with_bonus=True):
         return sum((r.amount for k, r in refunds.items() if k != without and r.word == 'succeeded'
@@ -370,35 +373,34 @@ def fold_take_backs(sale, program, news, adjustments, hit):
                     subject.lost_at = n.at
                 subject.word = n.word
             hit('M3 dispute ' + n.word)
-        add_moment(sale, n.at, refund_total(), lost_total())
+        add_moment(sale, n.at, refund_total(), lost_total(), open_total())
     total = refund_total() + lost_total()
     sale.excess = total > amount
     sale.disputes = disputes
     sale.dispute_open = not counts_open and any(d.word == 'opened' for d in disputes.values())
     for at, _ in adjusted:
-        refunded, charged = refunds_at(sale, at)
-        add_moment(sale, at, refunded, charged, keep_order=True)
+        add_moment(sale, at, *taken_at(sale, at), keep_order=True)
         hit('M4 adjustment')
     sale.moments.sort(key=lambda m: m.at)
     for moment in sale.moments:
         signed = sum((v for at, v in adjusted if at <= moment.at), Fraction(0))
-        taken = min(amount, moment.refunded + moment.charged)
+        taken = min(amount, moment.refunded + moment.charged + moment.opened)
         moment.left = min(amount, max(Fraction(0), amount - taken + signed))
 
 
-def refunds_at(sale, at):
+def taken_at(sale, at):
     before = [m for m in sale.moments if m.at <= at]
-    return (before[-1].refunded, before[-1].charged) if before else (Fraction(0), Fraction(0))
+    return (before[-1].refunded, before[-1].charged, before[-1].opened) if before else (Fraction(0),) * 3
 
 
-def add_moment(sale, at, refunded, charged, keep_order=False):
+def add_moment(sale, at, refunded, charged, opened, keep_order=False):
     """The state after all news of an instant; the fold runs in time order, so the last one of an instant stays."""
     same = [m for m in sale.moments if m.at == at]
     if same and keep_order:
         return
     if same:
         sale.moments.remove(same[0])
-    sale.moments.append(Moment(at, refunded, charged, Fraction(0)))
+    sale.moments.append(Moment(at, refunded, charged, opened, Fraction(0)))
 
 
 def last_stretch(moments, is_zero):

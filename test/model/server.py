@@ -56,7 +56,6 @@ class Server:
         self.psql = subprocess.Popen(['psql', '-X', '-q', '-A', '-t', '-d', name], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                      stderr=subprocess.STDOUT, text=True,
                                      env={**os.environ, 'PGOPTIONS': '-c client_min_messages=error'})
-        self.query('\\set VERBOSITY terse')
         self.query("SET timezone = 'UTC';")
 
     def __enter__(self):

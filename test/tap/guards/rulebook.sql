@@ -1,6 +1,6 @@
 -- The rulebook: what decided posted money never changes, rule texts are checked, changes are audited and enqueued.
 BEGIN;
-SELECT plan(36);
+SELECT plan(41);
 SET LOCAL client_min_messages = warning;
 
 INSERT INTO affiliate.program (program_no, program_id, currency) VALUES (91, 'p', 'USD'), (92, 'q', 'EUR');
@@ -51,6 +51,12 @@ SELECT throws_ok($$INSERT INTO affiliate.plan_rule (plan_no, sequence_no, amount
 SELECT throws_ok($$UPDATE affiliate.plan_rule SET condition = 'random() > 0' WHERE rule_no = 92$$, 'AF001', NULL, 'also when changed');
 SELECT throws_ok($$TRUNCATE affiliate.fx_rate$$, 'AF024', 'rulebook table "fx_rate" may not be truncated', 'TRUNCATE of the rulebook');
 SELECT throws_ok($$TRUNCATE affiliate.program CASCADE$$, NULL, NULL, 'with CASCADE too');
+
+SELECT throws_ok($$INSERT INTO affiliate.program (program_id, currency) VALUES ('z', 'ZZZ')$$, 'AF013', 'currency "ZZZ" is not known', 'a program has a known currency');
+SELECT throws_ok($$INSERT INTO affiliate.program (program_id, currency, time_zone) VALUES ('z', 'USD', 'Mars/Olympus')$$, '22023', NULL, 'and a time zone');
+SELECT throws_ok($$INSERT INTO affiliate.fx_rate VALUES ('ZZZ', 'USD', now(), 1)$$, 'AF013', NULL, 'rates are of known currencies');
+SELECT throws_ok($$DELETE FROM affiliate.currency WHERE currency = 'USD'$$, 'AF022', NULL, 'a used currency stays');
+SELECT lives_ok($$DELETE FROM affiliate.currency WHERE currency = 'XTS'$$, 'another may go');
 
 -- audit and queue
 SELECT is((SELECT detail -> 'changed' FROM affiliate.audit_log WHERE object = 'plan_rule' AND action = 'update' ORDER BY audit_id DESC LIMIT 1),

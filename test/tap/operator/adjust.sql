@@ -4,8 +4,8 @@ SELECT plan(31);
 \ir _ledger.sql
 
 SET LOCAL SESSION AUTHORIZATION affiliate_test_olga;
-SELECT throws_ok($$SELECT affiliate.adjust('nobody', 'op', 5, 'credit', 'r')$$, 'AF016', 'unknown affiliate "nobody"', 'unknown affiliate');
-SELECT throws_ok($$SELECT affiliate.adjust('ann', 'nothing', 5, 'credit', 'r')$$, 'AF012', 'unknown program "nothing"', 'unknown program');
+SELECT throws_ok($$SELECT affiliate.adjust('nobody', 'op', 5, 'credit', 'r')$$, 'AF016', 'affiliate "nobody" does not exist', 'unknown affiliate');
+SELECT throws_ok($$SELECT affiliate.adjust('ann', 'nothing', 5, 'credit', 'r')$$, 'AF012', 'program "nothing" does not exist', 'unknown program');
 SELECT throws_ok($$SELECT affiliate.adjust('ann', 'op', 0, 'credit', 'r')$$, 'AF033', 'invalid value for argument "amount": "0"', 'amount must be positive');
 SELECT throws_ok($$SELECT affiliate.adjust('ann', 'op', 'NaN', 'credit', 'r')$$, 'AF033', NULL, 'and a number');
 SELECT throws_ok($$SELECT affiliate.adjust('ann', 'op', 1.005, 'credit', 'r')$$, 'AF033', NULL, 'and in the digits of its currency');

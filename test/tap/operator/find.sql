@@ -1,6 +1,6 @@
 -- find_conversion(): answers for an affiliate, in public words.
 BEGIN;
-SELECT plan(21);
+SELECT plan(22);
 \ir _ledger.sql
 UPDATE affiliate.program SET time_zone = 'America/New_York' WHERE program_no = 81;
 SELECT pg_temp.line('f1', 'ft1', 100, 0, '2025-06-10');
@@ -49,6 +49,11 @@ SELECT results_eq($$SELECT order_id, status, reason FROM affiliate.find_conversi
 SELECT is_empty($$SELECT * FROM affiliate.find_conversion('bob', 'f8')$$, 'an organic customer is nobody''s business');
 SELECT is_empty($$SELECT * FROM affiliate.find_conversion('ann', '2025-06-01') AS f WHERE f::text LIKE '%bob%'$$, 'no other affiliate is named');
 SELECT is_empty($$SELECT * FROM affiliate.find_conversion('ann', 'no such thing')$$, 'nothing found');
+RESET SESSION AUTHORIZATION;
+SELECT pg_temp.line('fa', 'ft10', 50, 50, '2025-06-10');
+UPDATE affiliate.conversion SET affiliate_no = 82 WHERE transaction_id = 'ft10';
+SELECT results_eq($$SELECT status, reason, amount FROM affiliate.find_conversion('ann', 'fa')$$,
+    $$VALUES ('not credited to you', 'The order was credited to you at first; that decision was changed.', 0::numeric)$$, 'what was reassigned');
 RESET SESSION AUTHORIZATION;
 
 SELECT * FROM finish();

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: PostgreSQL
+// Functions that decide without writing, by the same kernel: explain(), owner_of(), attribute(), quote_commission().
+#include "core/json.hpp"
+#include "pg/query.hpp"
+#include "pg/rulebook.hpp"
+#include "pg/settings.hpp"
+#include "pg/store.hpp"
+
+#include "pg/postgres.hpp"
+
+namespace affiliate::pg {
+
+namespace {
+
+struct Answer {
+    std::optional<core::CaseFile> file;
+    core::Settled settled;
+};
+
+/// Decides one customer in one program, with a transaction that is not stored where `hypothetical` is not 0.
+Answer ask(const std::string &customer, int program_no, Datum hypothetical) {
+    const core::Rulebook &book = rulebook();
+    Answer answer;
+    AsOwner owner;
+    IndexPlans plans;
+    SpiSession session;
+    std::vector<std::string> const canonical = canonical_customers({customer});
+    for (core::CaseFile &file : gather(canonical, book, hypothetical))
+        if (file.program->no == program_no) answer.file = std::move(file);
+    if (answer.file) {
+        std::unique_ptr<core::Positions> const positions = stored_positions();
+        answer.settled = core::decide(*answer.file, book, rule_evaluator(), *positions, now_us(), true);
+    }
+    session.close();
+    plans.restore();
+    owner.restore();
+    return answer;
+}
+
+} // namespace
+
+/// _explain(customer_id, program_no, transaction_id, hypothetical jsonb) -> jsonb
+AFFILIATE_FUNCTION(affiliate_explain) {
+    std::string const customer = read_bytes(PG_GETARG_DATUM(0)), transaction = read_bytes(PG_GETARG_DATUM(2));
+    Datum const hypothetical = PG_ARGISNULL(3) ? 0 : PG_GETARG_DATUM(3);
+    Answer const answer = ask(customer, PG_GETARG_INT32(1), hypothetical);
+    return make_jsonb(answer.file ? core::explain_json(rulebook(), answer.settled, transaction) : "null");
+}
+
+/// _owner_of(customer_id, program_no, at, account_id) -> affiliate_no, null for nobody
+AFFILIATE_FUNCTION(affiliate_owner_of) {
+    std::string const customer = read_bytes(PG_GETARG_DATUM(0));
+    std::string const account = PG_ARGISNULL(3) ? std::string() : read_bytes(PG_GETARG_DATUM(3));
+    Answer const answer = ask(customer, PG_GETARG_INT32(1), 0);
+    const core::Ownership *const owner = answer.settled.attribution.owner_at(account, PG_GETARG_TIMESTAMPTZ(2));
+    if (owner == nullptr) PG_RETURN_NULL();
+    return Int32GetDatum(owner->affiliate_no);
+}
+
+} // namespace affiliate::pg
