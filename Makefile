@@ -22,9 +22,10 @@ PG_CONFIG ?= pg_config
 
 # Server headers are system headers: their warnings are not ours.
 PG_CPPFLAGS  = -isystem $(shell $(PG_CONFIG) --includedir-server) -Isrc
-CXX_WARNINGS = -Wall -Wextra -Wshadow -Wconversion -Wold-style-cast -Wnon-virtual-dtor -Wno-register
-# What only g++ takes. Its -Wmaybe-uninitialized sees ghosts in std::optional.
-CXX_GNU_ONLY = $(if $(findstring clang,$(CXX)),,-Wno-maybe-uninitialized)
+CXX_WARNINGS = -Wall -Wextra -Wconversion -Wold-style-cast -Wnon-virtual-dtor -Wno-register
+# For g++ alone: its -Wmaybe-uninitialized sees ghosts in std::optional; clang's -Wshadow minds the
+# members of a local class.
+CXX_GNU_ONLY = $(if $(findstring clang,$(CXX)),,-Wshadow -Wno-maybe-uninitialized)
 PG_CXXFLAGS  = -std=c++20 -O2 $(CXX_WARNINGS) -fvisibility=hidden -fvisibility-inlines-hidden \
                $(CXX_GNU_ONLY) -MMD -MP $(if $(filter-out 0,$(WERROR)),-Werror)
 

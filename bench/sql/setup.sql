@@ -69,7 +69,6 @@ CREATE FUNCTION bench.keep(schema_name text) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     table_name text;
 BEGIN
-    EXECUTE format('DROP SCHEMA IF EXISTS %I CASCADE', schema_name);
     EXECUTE format('CREATE SCHEMA %I', schema_name);
     FOREACH table_name IN ARRAY bench.written_tables() LOOP
         EXECUTE format('CREATE TABLE %I.%I AS TABLE affiliate.%2$I', schema_name, table_name);

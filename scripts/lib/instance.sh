@@ -111,8 +111,9 @@ tree_sync() {
     done <"$list"
 }
 
-# Builds and installs into the copy of PostgreSQL. Arguments go to make.
+# Builds and installs into the copy of PostgreSQL. Arguments go to make. Bitcode, which takes as long again as
+# the module itself, is built on request (with_llvm=yes).
 tree_build() {
-    make -C "$TREE" --no-print-directory -s -j "$JOBS" PG_CONFIG="$PG_CONFIG" "$@" all &&
-    make -C "$TREE" --no-print-directory -s PG_CONFIG="$PG_CONFIG" "$@" install
+    make -C "$TREE" --no-print-directory -s -j "$JOBS" PG_CONFIG="$PG_CONFIG" with_llvm=no "$@" all &&
+        make -C "$TREE" --no-print-directory -s PG_CONFIG="$PG_CONFIG" with_llvm=no "$@" install
 }

@@ -2,8 +2,9 @@
 # The steps of scripts/check that need no server.
 
 step_build() {
-    local symbol ours clash
-    tree_build WERROR=1 || return 1
+    local symbol ours clash llvm=yes
+    [ "$AMOUNT" != quick ] || llvm=no
+    tree_build WERROR=1 with_llvm=$llvm || return 1
     count_passed
     ours=$(nm -D --defined-only "$TREE/pg_affiliate.so" | awk '{print $3}') || return 1
     for symbol in $ours; do

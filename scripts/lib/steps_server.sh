@@ -38,9 +38,15 @@ step_tap() {
     [ ${#files[@]} -gt 0 ] || { say "there are no pgTAP tests"; return 1; }
     psql_quiet -c "SET client_min_messages = warning" -c "CREATE EXTENSION IF NOT EXISTS pgtap SCHEMA public" || return 1
     (cd "$TREE" && pg_prove --verbose --norc --psql-bin "$PGBIN/psql" "${files[@]}") >"$LOGS/tap.out" 2>&1 || status=$?
-    cat "$LOGS/tap.out"
-    # An expected failure ("# todo") is none.
-    count_lines '^(ok [0-9]|not ok .*# TO[D]O)' '^not ok ([^#]|#[^T]|#$)*$' "$LOGS/tap.out" && return "$status"
+    # What failed, with the first lines of its diagnostics; tap.out has everything.
+    awk '/^test\/tap\/[^ ]* \.\./ { file = $1; next }
+         /^(not ok|psql:|ERROR)/ { if (file != "") print file; file = ""; print; left = 8; next }
+         /^#/ { if (left-- > 0) print; next }
+         /^Test Summary Report|^All tests successful/ { summary = 1 }
+         summary { print }
+         { left = 0 }' "$LOGS/tap.out"
+    # An expected failure ("# todo") is none. A file that dies half-way is one more.
+    count_lines '^(ok [0-9]|not ok .*# TO[D]O)' '^not ok ([^#]|#[^T]|#$)*$|^  Parse errors:' "$LOGS/tap.out" && return "$status"
 }
 
 step_isolation() {

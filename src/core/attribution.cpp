@@ -19,55 +19,6 @@ const Ownership *Attribution::owner_at(const std::string &account_id, Time at) c
 
 namespace {
 
-std::vector<Order> orders_of(const News &news, const Program &program) {
-    std::vector<Order> orders;
-    std::map<std::string, std::size_t> index;
-    for (const Sale &sale : news.sales) {
-        auto const [it, inserted] = index.try_emplace(sale.order_key, orders.size());
-        if (inserted) {
-            orders.emplace_back();
-            orders.back().key = sale.order_key;
-        }
-        orders[it->second].lines.push_back(&sale);
-    }
-    for (Order &order : orders) {
-        std::sort(order.lines.begin(), order.lines.end(),
-                  [](const Sale *a, const Sale *b) { return a->row->transaction_id < b->row->transaction_id; });
-        bool any_completed = false, any_standing = false;
-        for (const Sale *line : order.lines) {
-            any_completed = any_completed || line->completed_at;
-            any_standing = any_standing || (line->completed_at && !line->is_void);
-        }
-        order.is_void = any_completed && !any_standing;
-        order.is_special = order.is_upgrade = true;
-        bool first = true;
-        for (const Sale *line : order.lines) {
-            // Lines that are not completed say nothing about an order that is; void ones only where all are void.
-            if (any_completed && (!line->completed_at || (any_standing && line->is_void))) continue;
-            order.ordered_at = first ? line->ordered_at : std::min(order.ordered_at, line->ordered_at);
-            first = false;
-            SaleKind const kind = line->row->sale_kind;
-            order.is_upgrade = order.is_upgrade && kind == SaleKind::upgrade;
-            order.is_special = order.is_special && (kind == SaleKind::upgrade || kind == SaleKind::reset);
-            if (!line->completed_at) continue;
-            if (!order.completed_at || *line->completed_at < *order.completed_at) order.completed_at = line->completed_at;
-            if (order.first_completed_recorded_at == 0 ||
-                line->first_completed_recorded_at < order.first_completed_recorded_at)
-                order.first_completed_recorded_at = line->first_completed_recorded_at;
-            if (line->row->effect == Effect::sale && !line->is_void && kind != SaleKind::upgrade &&
-                (!line->is_zero() || program.zero_amount_counts))
-                order.has_number = true;
-        }
-    }
-    std::sort(orders.begin(), orders.end(), [](const Order &a, const Order &b) {
-        Time const x = a.completed_at.value_or(kForever), y = b.completed_at.value_or(kForever);
-        if (x != y) return x < y;
-        if (!a.completed_at && a.ordered_at != b.ordered_at) return a.ordered_at < b.ordered_at;
-        return a.lines.front()->row->transaction_id < b.lines.front()->row->transaction_id;
-    });
-    return orders;
-}
-
 class Fold {
 public:
     Fold(const CaseFile &file, const Rulebook &rulebook, const News &news, Time now, RestartTest &restart)
@@ -75,10 +26,12 @@ public:
           touches_(file, rulebook) {
         result_.orders = orders_of(news, program_);
         for (const ConversionRow &row : file.conversions)
-            if (row.stated_at) {
-                stated_[row.order_key] = &row;
-                if (row.purchase_number > 0 && row.state == ConversionState::counted) taken_.insert(row.purchase_number);
-            }
+            if (row.stated_at && row.registration) stated_registration_ = &row;
+            else if (row.stated_at) stated_lines_[row.transaction_id] = &row;
+        for (const Order &order : result_.orders)
+            for (const Sale *line : order.lines)
+                if (const ConversionRow *row = stated(*line); row != nullptr && holds_number(*line, *row))
+                    taken_.insert(row->purchase_number);
     }
 
     Attribution run() {
@@ -86,21 +39,37 @@ public:
         register_customer();
         for (Order &order : result_.orders)
             if (order.completed_at) assign_number(order);
-        number_ = 0;
         for (Order &order : result_.orders) {
-            move_clicks_up_to(order);
-            if (order.is_special && !decided_like_a_sale(order)) continue;
-            decide(order);
-            if (order.completed_at && !order.is_void) follow(order);
+            move_clicks(account_key(order), order.ordered_at, recorded_by(order));
+            if (!order.is_special || decided_like_a_sale(order)) {
+                decide(order);
+                if (order.completed_at && !order.is_void) follow(order);
+            }
             if (order.has_number) ++number_;
         }
         for (Order &order : result_.orders)
             if (order.is_special && order.decision.candidates.empty() && order.decision.winner < 0) decide_special(order);
-        for (Order &order : result_.orders) conclude(order);
+        for (Order &order : result_.orders) finish(order.decision);
+        move_remaining_clicks();
+        review_declarations();
         return std::move(result_);
     }
 
 private:
+    const ConversionRow *stated(const Sale &line) const {
+        auto const it = stated_lines_.find(line.row->transaction_id);
+        return it == stated_lines_.end() ? nullptr : it->second;
+    }
+    /// Neither void nor an upgrade: its number is taken (W9).
+    bool holds_number(const Sale &line, const ConversionRow &row) const {
+        return row.purchase_number > 0 && !line.is_void && !is_upgrade(line, program_);
+    }
+    const ConversionRow *stated(const Order &order) const {
+        for (const Sale *line : order.lines)
+            if (const ConversionRow *row = stated(*line)) return row;
+        return nullptr;
+    }
+
     static std::vector<std::string> products(const Order &order) {
         std::vector<std::string> result;
         for (const Sale *line : order.lines) result.push_back(line->product_id);
@@ -111,9 +80,9 @@ private:
         return program_.ownership_kind == OwnershipKind::per_account ? order.lines.front()->account_id : std::string();
     }
 
-    Time ownership_end(Time from, const Candidate &touch) const {
+    Time ownership_end(Time from, const Candidate &touch, Time at) const {
         if (program_.ownership_kind == OwnershipKind::lifetime) return kForever;
-        return window_end(from, touches_.windows(touch).ownership, program_.window_end, *program_.calendar);
+        return window_end(from, touches_.windows(touch, at).ownership, program_.window_end, *program_.calendar);
     }
 
     void own(const std::string &account, const Candidate &touch, Time covers_from, Time runs_from, std::string cause) {
@@ -122,7 +91,7 @@ private:
         ownership.affiliate_no = touch.affiliate_no;
         ownership.covers_from = covers_from;
         ownership.runs_from = runs_from;
-        ownership.ends_at = ownership_end(runs_from, touch);
+        ownership.ends_at = ownership_end(runs_from, touch, covers_from);
         ownership.cause = std::move(cause);
         ownership.campaign_no = touch.campaign_no;
         ownership.traffic_source = touch.traffic_source;
@@ -167,6 +136,18 @@ private:
         if (!result_.signup_at) return;
         Decision decision;
         touches_.at_registration(decision.candidates);
+        if (stated_registration_ != nullptr) {
+            keep(decision, *stated_registration_);
+            if (program_.bind_at_registration && decision.affiliate_no != 0) {
+                Candidate owner;
+                owner.affiliate_no = decision.affiliate_no;
+                owner.at = *result_.signup_at;
+                own({}, owner, *result_.signup_at, *result_.signup_at, "registration");
+            }
+            finish(decision);
+            result_.registration = std::move(decision);
+            return;
+        }
         for (Method const method : program_.precedence) {
             if (method == Method::override_ || method == Method::ownership || method == Method::lead) continue;
             int const best = touches_.first_eligible(decision.candidates, method);
@@ -174,6 +155,7 @@ private:
             win(decision, best, nullptr);
             break;
         }
+        wait_for_registration_click(decision);
         if (program_.bind_at_registration && decision.winner >= 0)
             own({}, *decision.won(), *result_.signup_at, *result_.signup_at, "registration");
         finish(decision);
@@ -181,15 +163,17 @@ private:
     }
 
     void assign_number(Order &order) {
-        auto const stated = stated_.find(order.key);
-        if (stated != stated_.end() && stated->second->purchase_number > 0) {
-            order.decision.purchase_number = stated->second->purchase_number;
-            return;
-        }
+        for (const Sale *line : order.lines)
+            if (const ConversionRow *row = stated(*line); row != nullptr && holds_number(*line, *row)) {
+                order.decision.purchase_number = row->purchase_number;
+                return;
+            }
+        int next = next_number_;
+        do ++next;
+        while (taken_.count(next) != 0);
+        if (order.is_void && !order.is_upgrade) order.decision.would_be_number = next;
         if (!order.has_number) return;
-        do ++next_number_;
-        while (taken_.count(next_number_) != 0);
-        order.decision.purchase_number = next_number_;
+        order.decision.purchase_number = next_number_ = next;
     }
 
     Time recorded_by(const Order &order) const {
@@ -197,18 +181,18 @@ private:
     }
 
     /// A click of another affiliate moves the ownership at the click, purchase or not (W5).
-    void move_clicks_up_to(const Order &order) {
+    void move_clicks(const std::string &account, Time up_to, Time recorded_until) {
         if (program_.later_click != LaterTouch::move) return;
         std::vector<const Click *> clicks;
         for (const Click &click : file_.clicks)
-            if (click.affiliate_no != 0 && click.clicked_at <= order.ordered_at &&
-                click.recorded_at <= recorded_by(order) && moved_.count(click.click_id) == 0)
+            if (click.affiliate_no != 0 && !click.wrong_program && click.clicked_at <= up_to &&
+                click.recorded_at <= recorded_until && moved_.count(click.click_id) == 0)
                 clicks.push_back(&click);
         std::sort(clicks.begin(), clicks.end(), [](const Click *a, const Click *b) {
             return a->clicked_at != b->clicked_at ? a->clicked_at < b->clicked_at : a->click_id < b->click_id;
         });
         for (const Click *click : clicks) {
-            const Ownership *const owner = result_.owner_at(account_key(order), click->clicked_at);
+            const Ownership *const owner = result_.owner_at(account, click->clicked_at);
             const Affiliate *const affiliate = rulebook_.affiliate(click->affiliate_no);
             if (owner == nullptr || owner->affiliate_no == click->affiliate_no ||
                 owner->covers_from >= click->clicked_at || affiliate == nullptr ||
@@ -221,8 +205,28 @@ private:
             touch.at = click->clicked_at;
             touch.campaign_no = click->campaign_no;
             touch.traffic_source = click->traffic_source;
-            own(account_key(order), touch, click->clicked_at, click->clicked_at, click->click_id);
+            own(account, touch, click->clicked_at, click->clicked_at, click->click_id);
         }
+    }
+
+    /// Purchase or not: the clicks after the last order move the ownership too.
+    void move_remaining_clicks() {
+        std::set<std::string> accounts;
+        for (const Ownership &ownership : result_.ownerships) accounts.insert(ownership.account_id);
+        for (const std::string &account : accounts) move_clicks(account, kForever - 1, kForever);
+    }
+
+    /// W2: a declared id that was changed after it had bound the customer moves nothing, but somebody should look.
+    void review_declarations() {
+        std::optional<Time> binding = program_.bind_at_registration ? result_.signup_at : std::nullopt;
+        for (const Order &order : result_.orders)
+            if (!binding && order.has_number) binding = order.completed_at;
+        if (!binding) return;
+        const CustomerState *const counts = customer_at(file_, &CustomerState::declared_affiliate, *binding);
+        for (const CustomerState &state : file_.customer)
+            if (counts != nullptr && !state.declared_affiliate.empty() &&
+                state.declared_affiliate != counts->declared_affiliate && held_from(state) > held_from(*counts))
+                result_.reviews.push_back({"declared_changed", file_.customer_id, state.declared_affiliate});
     }
 
     const Override *override_for(const Order &order) const {
@@ -241,15 +245,19 @@ private:
 
     /// Lines that were stated keep their owner, unless an operator claws them back (W10, W14).
     bool keep_stated(Order &order) {
-        auto const it = stated_.find(order.key);
-        if (it == stated_.end()) return false;
+        const ConversionRow *const row = stated(order);
+        if (row == nullptr) return false;
         const Override *const item = override_for(order);
-        if (item != nullptr && item->claw_back && item->affiliate_no != it->second->affiliate_no) return false;
-        order.decision.is_stated = true;
-        order.decision.affiliate_no = it->second->affiliate_no;
-        order.decision.method = it->second->method;
-        order.decision.code = it->second->code;
+        if (item != nullptr && item->claw_back && item->affiliate_no != row->affiliate_no) return false;
+        keep(order.decision, *row);
         return true;
+    }
+
+    static void keep(Decision &decision, const ConversionRow &row) {
+        decision.is_stated = true;
+        decision.affiliate_no = row.affiliate_no;
+        decision.method = row.method;
+        decision.code = row.code;
     }
 
     void collect(const Order &order, Decision &decision) {
@@ -363,19 +371,37 @@ private:
             return;
         }
         Decision &decision = order.decision;
-        for (Method const method : program_.precedence) {
-            if (method == Method::click) break;
-            if (decision.method == method) {
-                if (method == Method::ownership && program_.later_click != LaterTouch::keep) break;
-                return;
-            }
-        }
+        if (!click_could_win(decision.method)) return;
         if (decision.code == "nobody_by_override" || decision.code == "self_referral") return;
         for (const Sale *line : order.lines)
             if (!line->click_id.empty() && !known_click(line->click_id)) {
                 decision.waits_until = recorded_by(order);
                 result_.wake_at = std::min(result_.wake_at.value_or(kForever), *decision.waits_until);
             }
+    }
+
+    void wait_for_registration_click(Decision &decision) {
+        const CustomerState *const named = customer_at(file_, &CustomerState::click_id, *result_.signup_at);
+        if (named == nullptr || known_click(named->click_id) || decision.code == "self_referral") return;
+        Time recorded = kForever;
+        for (const CustomerState &state : file_.customer) recorded = std::min(recorded, state.recorded_at);
+        Time const until = later(recorded, program_.late_grace);
+        if (now_ >= until || !click_could_win(decision.method)) return;
+        decision.waits_until = until;
+        result_.wake_at = std::min(result_.wake_at.value_or(kForever), until);
+    }
+
+    /// Whether a click would come before `method` in the program's precedence.
+    bool click_could_win(Method method) const {
+        for (Method const stronger : program_.precedence) {
+            if (stronger == Method::click) return true;
+            if (stronger != method) continue;
+            // Over an ownership, too, where later clicks are not simply kept out (W5).
+            bool const may_override = method == Method::ownership && program_.later_click != LaterTouch::keep;
+            return may_override && std::find(program_.precedence.begin(), program_.precedence.end(), Method::click) !=
+                                       program_.precedence.end();
+        }
+        return false;
     }
 
     bool known_click(const std::string &click_id) const {
@@ -385,6 +411,11 @@ private:
 
     void review_unknown_clicks(Order &order) {
         if (!order.completed_at) return;
+        if (order.decision.affiliate_no == 0)
+            for (const Candidate &candidate : order.decision.candidates)
+                if (std::string_view(candidate.code) == "unknown_coupon" ||
+                    std::string_view(candidate.code) == "unknown_affiliate")
+                    result_.reviews.push_back({candidate.code, order.lines.front()->row->transaction_id, candidate.ref});
         for (const Sale *line : order.lines)
             if (!line->click_id.empty() && !known_click(line->click_id)) {
                 Candidate candidate;
@@ -438,7 +469,7 @@ private:
             owner.campaign_no = latest->campaign_no;
             owner.traffic_source = latest->traffic_source;
             latest->runs_from = *order.completed_at;
-            latest->ends_at = ownership_end(latest->runs_from, owner);
+            latest->ends_at = ownership_end(latest->runs_from, owner, latest->covers_from);
         }
     }
 
@@ -520,7 +551,7 @@ private:
             if (const Ownership *owner = result_.owner_at(account_key(*source), original->ordered_at);
                 owner != nullptr && owner->affiliate_no == candidate.affiliate_no)
                 runs_from = std::max(runs_from, owner->runs_from);
-            ends_at = ownership_end(runs_from, candidate);
+            ends_at = ownership_end(runs_from, candidate, original->ordered_at);
         } else if (names_original(line)) {
             return; // waits for it
         } else {
@@ -559,8 +590,6 @@ private:
         decision.is_conflict = affiliates.size() > 1;
     }
 
-    void conclude(Order &order) { finish(order.decision); }
-
     const CaseFile &file_;
     const Program &program_;
     const Rulebook &rulebook_;
@@ -568,7 +597,8 @@ private:
     RestartTest &restart_;
     Touches touches_;
     Attribution result_;
-    std::map<std::string, const ConversionRow *> stated_;
+    std::map<std::string, const ConversionRow *> stated_lines_;
+    const ConversionRow *stated_registration_ = nullptr;
     std::set<int> taken_;
     std::set<std::string> moved_;
     int next_number_ = 0, number_ = 0;

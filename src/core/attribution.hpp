@@ -27,6 +27,7 @@ struct Decision {
     bool is_conflict = false;
     std::optional<Time> waits_until; ///< nothing is posted before: an unknown click or original may change it
     int purchase_number = 0;
+    int would_be_number = 0; ///< of a void order: the number it would have, for the conditions of its rules (M6)
     std::optional<Time> customer_since; ///< when the ownership that covers the order began
     bool is_stated = false;             ///< owner and number are those of a line that was stated
     bool is_flagged = false;            ///< decided without the reference it should have had
@@ -35,6 +36,9 @@ struct Decision {
         return winner < 0 ? nullptr : &candidates[static_cast<std::size_t>(winner)];
     }
 };
+
+/// An upgrade that keeps the number of its original; where upgrades count as new purchases it is a purchase (M8).
+bool is_upgrade(const Sale &sale, const Program &program) noexcept;
 
 /// Lines with one order_id of one customer; they are attributed once.
 struct Order {
@@ -49,6 +53,9 @@ struct Order {
     bool has_number = false; ///< completed, not void, not zero, not an upgrade
     Decision decision;
 };
+
+/// The orders of a customer: completed ones by (completed_at, transaction_id), then those that are not completed.
+std::vector<Order> orders_of(const News &news, const Program &program);
 
 struct Ownership {
     std::string account_id;
@@ -79,7 +86,12 @@ public:
 
 Attribution attribute(const CaseFile &file, const Rulebook &rulebook, const News &news, Time now, RestartTest &restart);
 
-/// What the customer rows say at an instant (W11): the latest state with last_modified_date <= at, else the earliest.
-const CustomerState *customer_at(const CaseFile &file, Time at) noexcept;
+/// When a state of a customer row began to hold: last_modified_date, for the first state the signup, else its arrival.
+Time held_from(const CustomerState &state) noexcept;
+
+/// What the customer rows say of an attribute at an instant (W11): the latest state that knows it and held by then, else
+/// the earliest later one; nullptr where no state knows it.
+const CustomerState *customer_at(const CaseFile &file, std::string CustomerState::*attribute, Time at) noexcept;
+std::string customer_value(const CaseFile &file, std::string CustomerState::*attribute, Time at);
 
 } // namespace affiliate::core

@@ -52,6 +52,7 @@ struct Click {
     std::string click_id, traffic_source;
     int affiliate_no = 0, campaign_no = 0; ///< affiliate_no 0: the affiliate it names is unknown
     Time clicked_at = 0, recorded_at = 0;
+    bool wrong_program = false; ///< an order names it, but it is a click of another program
 };
 
 struct Account {

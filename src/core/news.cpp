@@ -90,6 +90,29 @@ int content_rank(const TransactionState &state) {
     }
 }
 
+/// The last tie between reports of one instant and rank: amount, then the bytes of the content (M2).
+bool content_less(const TransactionState &a, const TransactionState &b) {
+    auto const key = [](const TransactionState &s) {
+        auto const value = [](const std::optional<Decimal> &d) { return d ? d->normalized().to_string() : std::string(); };
+        return std::vector<std::string>{value(s.tax),   value(s.wallet_credit), value(s.account_size), value(s.list_price),
+                                        value(s.discount), value(s.fee),        value(s.collected),    s.product_id,
+                                        s.challenge_type, s.phase,              s.metadata};
+    };
+    Decimal const x = a.amount.value_or(Decimal{}), y = b.amount.value_or(Decimal{});
+    return x == y ? key(a) < key(b) : x < y;
+}
+
+bool input_less(const TransactionState &a, const TransactionState &b) {
+    auto const key = [](const TransactionState &s) {
+        std::vector<std::string> result{s.order_id,    s.click_id,   s.declared_affiliate, s.campaign_id,
+                                        s.payment_fingerprint, s.account_id, s.original_transaction_id,
+                                        s.original_account_id, s.original_challenge_id};
+        result.insert(result.end(), s.coupon_codes.begin(), s.coupon_codes.end());
+        return result;
+    };
+    return key(a) < key(b);
+}
+
 template <class T> void keep_latest(T &field, const T &value) {
     if (!(value == T{})) field = value;
 }
@@ -106,7 +129,7 @@ void read_content(Sale &sale, const std::vector<Dated> &chain) {
         std::stable_sort(reports.begin(), reports.end(), [](const auto &a, const auto &b) {
             if (a.first != b.first) return a.first < b.first;
             if (int const x = content_rank(*a.second), y = content_rank(*b.second); x != y) return x < y;
-            return a.second->amount.value_or(Decimal{}) < b.second->amount.value_or(Decimal{});
+            return content_less(*a.second, *b.second);
         });
     for (const auto &[at, state] : reports) {
         keep_latest(sale.gross, state->amount);
@@ -135,8 +158,10 @@ void read_inputs(Sale &sale, const std::vector<Dated> &chain) {
     order.reserve(chain.size());
     for (const Dated &item : chain) order.push_back(&item);
     if (order.size() > 1)
-        std::stable_sort(order.begin(), order.end(),
-                         [](const Dated *a, const Dated *b) { return a->content_at() < b->content_at(); });
+        std::stable_sort(order.begin(), order.end(), [](const Dated *a, const Dated *b) {
+            Time const x = a->content_at(), y = b->content_at();
+            return x != y ? x < y : input_less(*a->state, *b->state);
+        });
     for (const Dated *item : order) {
         const TransactionState &state = *item->state;
         keep_first(sale.coupon_codes, state.coupon_codes);
@@ -165,8 +190,9 @@ void read_times(Sale &sale, const std::vector<Dated> &chain) {
         consider(item.state->completed_at);
         consider(item.state->status_at);
         consider(item.state->refunded_at);
+        bool const is_dated = item.state->completed_at || item.state->status_at || item.state->refunded_at;
+        if (!is_dated) consider(item.state->recorded_at); // it happened on arrival
     }
-    if (!given && !earliest) earliest = chain.front().state->recorded_at;
     sale.ordered_at = given ? *given : *earliest;
     for (const Dated &item : chain) {
         if (!follows_completion(*item.state)) continue;
@@ -198,7 +224,9 @@ void read_own_take_backs(TakeBacks &take_backs, const std::vector<Dated> &chain,
                                                 : (state.refunded_at ? state.refunded_at : state.status_at);
             std::optional<Decimal> amount = state.refunded_amount;
             if (!amount && state.status == Status::refund_failed) amount = Decimal{};
-            take_backs.cumulative(chain[i].at(own), amount ? std::optional(amount->abs()) : std::nullopt,
+            // A zero beside another status is no news of a refund: it is as old as the report.
+            bool const is_nothing = !refund_word && !own && amount->is_zero();
+            take_backs.cumulative(is_nothing ? chain[i].content_at() : chain[i].at(own), amount ? std::optional(amount->abs()) : std::nullopt,
                                   is_bonus(program, state.refund_reason));
         }
         if (seen_before(chain, i, same_status)) continue;
@@ -213,6 +241,11 @@ void read_own_take_backs(TakeBacks &take_backs, const std::vector<Dated> &chain,
         default: break;
         }
     }
+}
+
+/// The date of a refund, chargeback or adjustment row: the time of that news, before that of the sale it may repeat (W8).
+Time news_date(const TransactionState &state) {
+    return first_of({state.refunded_at, state.completed_at, state.status_at, state.ordered_at}, state.recorded_at);
 }
 
 /// A refund, chargeback or correction row: news about another transaction, dated by its own date (W8).
@@ -236,8 +269,7 @@ Follower follower(States states) {
         keep_first(result.account, state->original_account_id);
         keep_first(result.account, state->account_id);
         if (follows_completion(*state)) {
-            Time const own = first_of({state->completed_at, state->ordered_at, state->refunded_at, state->status_at},
-                                      state->recorded_at);
+            Time const own = news_date(*state);
             if (!at || own < *at) at = own;
         }
     }
@@ -258,9 +290,7 @@ void add_to(const Follower &follower, TakeBacks &take_backs, const Program &prog
                             state.status == Status::refund_failed;
         Time const at = failed ? chain[i].at(state.status_at)
                                : (chain[i].on_arrival ? state.recorded_at
-                                                      : first_of({state.completed_at, state.ordered_at,
-                                                                  state.refunded_at, state.status_at},
-                                                                 state.recorded_at));
+                                                      : news_date(state));
         switch (state.effect) {
         case Effect::refund:
             take_backs.refund(follower.id, at, failed, state.amount ? std::optional(state.amount->abs()) : std::nullopt,
@@ -285,7 +315,10 @@ void add_to(const std::vector<const DisputeState *> &states, TakeBacks &take_bac
             return on_arrival || !own ? state.recorded_at : *own;
         };
         std::optional<Decimal> const amount = state.amount ? std::optional(state.amount->abs()) : std::nullopt;
-        if (before == nullptr || before->opened_at != state.opened_at || before->amount != state.amount)
+        // Without opened_at, a dispute that is closed already was opened at some time before.
+        bool const opening_is_dated = state.opened_at || state.outcome == DisputeState::Outcome::open;
+        if (opening_is_dated &&
+            (before == nullptr || before->opened_at != state.opened_at || before->amount != state.amount))
             take_backs.dispute(state.dispute_id, state.opened_at ? *state.opened_at : state.recorded_at,
                                DisputeNews::opened, amount);
         if (state.outcome == DisputeState::Outcome::open) continue;
@@ -312,7 +345,7 @@ Draft *only_open_sale(std::vector<Draft> &drafts, const Follower &refund) {
         const Sale &sale = draft.sale;
         if (sale.row->currency != refund.currency || !sale.completed_at || *sale.completed_at > refund.at) continue;
         if (sale.row->effect != Effect::sale || (!refund.account.empty() && sale.account_id != refund.account)) continue;
-        if (draft.take_backs.whole_before(refund.at)) continue;
+        if (draft.take_backs.whole_before(refund.at, refund.id, *sale.completed_at)) continue;
         if (found != nullptr) return nullptr;
         found = &draft;
     }

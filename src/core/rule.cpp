@@ -15,6 +15,13 @@ const Order *first_purchase(const Attribution &attribution) {
     return found;
 }
 
+/// The line that stands for its order on ladders that count orders.
+const Sale *first_counting_line(const Order &order, const Program &program) {
+    for (const Sale *line : order.lines)
+        if (line->completed_at && !line->is_void && !is_upgrade(*line, program) && !line->is_zero()) return line;
+    return nullptr;
+}
+
 bool applies_to(const PlanRule &rule, const std::string &type, Effect effect) {
     if (rule.transaction_types.empty()) return effect == Effect::sale;
     return std::find(rule.transaction_types.begin(), rule.transaction_types.end(), type) != rule.transaction_types.end();
@@ -55,17 +62,16 @@ const ConversionRow *Commissions::posted(const std::string &transaction_id, bool
 
 RuleInput Commissions::input(const Line &line) const {
     RuleInput in;
-    const CustomerState *customer = customer_at(file_, line.completed_at);
-    if (customer != nullptr) {
-        in.customer_country = customer->country;
-        in.customer_language = customer->language;
-        in.kyc_status = customer->kyc_status;
-        in.sales_status = customer->sales_status;
-    }
+    in.customer_country = customer_value(file_, &CustomerState::country, line.completed_at);
+    in.customer_language = customer_value(file_, &CustomerState::language, line.completed_at);
+    in.kyc_status = customer_value(file_, &CustomerState::kyc_status, line.completed_at);
+    in.sales_status = customer_value(file_, &CustomerState::sales_status, line.completed_at);
     in.ordered_at = line.ordered_at;
     in.completed_at = line.completed_at;
     in.method = name(line.decision.method);
-    in.purchase_number = line.decision.purchase_number;
+    bool const is_void = line.sale != nullptr && line.sale->is_void;
+    in.purchase_number = line.decision.purchase_number != 0 || !is_void ? line.decision.purchase_number
+                                                                        : line.decision.would_be_number;
     in.fx_rate = line.rate;
     in.coupon_kind = "none";
     for (const Candidate &candidate : line.decision.candidates) {
@@ -127,6 +133,8 @@ RuleInput Commissions::input(const Line &line) const {
     if (const Order *first = first_purchase(*line.attribution); first != nullptr && *first->completed_at <= line.completed_at) {
         in.days_since_first_purchase = days_between(*first->completed_at, line.completed_at);
         in.months_since_first_purchase = program_.calendar->months_between(*first->completed_at, line.completed_at);
+    } else if (is_void) { // it would have been the first
+        in.days_since_first_purchase = in.months_since_first_purchase = 0;
     }
     for (const Sale &other : news_.sales)
         if (!sale.original_transaction_id.empty() && other.row->transaction_id == sale.original_transaction_id)
@@ -245,11 +253,8 @@ std::optional<Target> Commissions::apply(const Line &line, const PlanRule &rule,
 
 /// Inputs that the rule declares live are read as they are now, not as of completed_at (W11).
 void Commissions::look_live(const PlanRule &rule, RuleInput &in) const {
-    if (!rule.live_kyc && !rule.live_sales_status) return;
-    const CustomerState *const latest = customer_at(file_, kForever - 1);
-    if (latest == nullptr) return;
-    if (rule.live_kyc) in.kyc_status = latest->kyc_status;
-    if (rule.live_sales_status) in.sales_status = latest->sales_status;
+    if (rule.live_kyc) in.kyc_status = customer_value(file_, &CustomerState::kyc_status, kForever - 1);
+    if (rule.live_sales_status) in.sales_status = customer_value(file_, &CustomerState::sales_status, kForever - 1);
 }
 
 void Commissions::add_rules(const Line &line, const Plan &plan, int beneficiary, int level, ConversionTarget &target) {
@@ -278,8 +283,15 @@ void Commissions::add_rules(const Line &line, const Plan &plan, int beneficiary,
 
 /// The choice of rules was pinned when the line was stated, wherever they stand now (W10).
 void Commissions::add_stated_rules(const Line &line, const ConversionRow &before, ConversionTarget &target) {
+    const Affiliate *const owner = rulebook_.affiliate(line.decision.affiliate_no);
     for (const CommissionRow &row : file_.commissions) {
-        if (row.subject_id != before.transaction_id || row.registration) continue;
+        if (row.subject_id != before.transaction_id || row.registration != line.registration) continue;
+        // A header of somebody who lost the line, or that was withdrawn before it was stated, is no choice.
+        int const entitled = row.level == 0       ? line.decision.affiliate_no
+                             : owner == nullptr ? 0
+                                                : owner->upline_at(row.level, line.ordered_at);
+        if (row.affiliate_no != entitled) continue;
+        if (!row.stated_at && row.accrued.is_zero() && row.ladder_no == 0 && !row.cap_room) continue;
         auto const it = rulebook_.rules.find(row.rule_no);
         if (it == rulebook_.rules.end()) continue;
         RuleInput in = input(line);
@@ -344,7 +356,7 @@ ConversionTarget Commissions::conversion(const Attribution &attribution, const O
     }
     Decimal rate = Decimal::from_int(1);
     if (sale.row->currency != program_.currency) {
-        if (before != nullptr && before->fx_rate) {
+        if (before != nullptr && before->fx_rate && before->stated_at) {
             row.fx_rate = before->fx_rate;
             row.fx_source = before->fx_source;
             row.fx_valid_from = before->fx_valid_from;
@@ -360,13 +372,13 @@ ConversionTarget Commissions::conversion(const Attribution &attribution, const O
         rate = *row.fx_rate;
     }
     bool const is_numbered = order.has_number && !sale.is_void && (!sale.is_zero() || program_.zero_amount_counts) &&
-                             sale.row->sale_kind != SaleKind::upgrade;
-    row.purchase_number = is_numbered || sale.row->sale_kind == SaleKind::upgrade ? decision.purchase_number : 0;
+                             !is_upgrade(sale, program_);
+    row.purchase_number = is_numbered || is_upgrade(sale, program_) ? decision.purchase_number : 0;
     if (sale.is_void && before != nullptr && before->stated_at) row.purchase_number = before->purchase_number;
     row.state = sale.is_void ? ConversionState::void_ : ConversionState::counted;
-    bool const is_first_line = !program_.ladder_counts_orders || order.lines.front() == &sale;
+    bool const is_first_line = !program_.ladder_counts_orders || first_counting_line(order, program_) == &sale;
     row.ladder_counts = !sale.is_void && !sale.is_test && decision.affiliate_no != 0 && !sale.is_zero() &&
-                        sale.row->sale_kind != SaleKind::upgrade && row.purchase_number == 1 && is_first_line;
+                        !is_upgrade(sale, program_) && row.purchase_number == 1 && is_first_line;
     row.charged_back_count = sale.charged_back_count; // a chargeback after a void only counts (M6)
     if (!sale.is_void) {
         row.quantity = 1;
@@ -383,6 +395,14 @@ ConversionTarget Commissions::conversion(const Attribution &attribution, const O
     if (decision.affiliate_no == 0) return target;
     if (sale.ordered_at < program_.commission_from) {
         row.code = "before_go_live";
+        return target;
+    }
+    if (sale.row->effect == Effect::sale && sale.is_zero() && !program_.zero_amount_counts) {
+        row.code = "zero_amount";
+        return target;
+    }
+    if (sale.row->sale_kind == SaleKind::upgrade && program_.upgrade_counts == UpgradeCounts::none) {
+        row.code = "upgrade";
         return target;
     }
     const Affiliate *const affiliate = rulebook_.affiliate(decision.affiliate_no);
@@ -440,13 +460,28 @@ std::optional<ConversionTarget> Commissions::registration(const Attribution &att
     const ConversionRow *const before = posted(std::string(), true);
     if (before != nullptr) row.stated_at = before->stated_at;
     const Affiliate *const affiliate = rulebook_.affiliate(decision.affiliate_no);
+    if (decision.waits_until) {
+        row.state = ConversionState::waiting;
+        row.code = "unknown_click";
+        row.quantity = 0;
+        return target;
+    }
+    if (row.is_test) row.code = "test";
     if (affiliate == nullptr || row.is_test) return target;
-    const Plan *const plan = plan_for(*affiliate, decision, *attribution.signup_at, row.agreement_no);
-    if (plan == nullptr || *attribution.signup_at < program_.commission_from) return target;
-    row.plan_no = plan->no;
     Line const line{&attribution, nullptr, nullptr, decision, std::string(), true,
                     *attribution.signup_at, *attribution.signup_at, Decimal::from_int(1), false};
-    add_rules(line, *plan, decision.affiliate_no, 0, target);
+    if (decision.is_stated) {
+        add_stated_rules(line, *before, target);
+        return target;
+    }
+    const Plan *const plan = plan_for(*affiliate, decision, *attribution.signup_at, row.agreement_no);
+    if (*attribution.signup_at < program_.commission_from) row.code = "before_go_live";
+    else if (plan == nullptr) row.code = "no_plan";
+    else {
+        row.plan_no = plan->no;
+        add_rules(line, *plan, decision.affiliate_no, 0, target);
+        if (target.commissions.empty()) row.code = "out_of_scope";
+    }
     return target;
 }
 

@@ -237,6 +237,9 @@ Outcome post(const CaseFile &file, const Settled &settled) {
         if (order.decision.waits_until && !order.is_special)
             for (const Sale *line : order.lines)
                 if (!line->click_id.empty()) outcome.awaited_clicks.push_back(line->click_id);
+    if (settled.attribution.registration && settled.attribution.registration->waits_until)
+        for (const CustomerState &state : file.customer)
+            if (!state.click_id.empty()) outcome.awaited_clicks.push_back(state.click_id);
     outcome.stage_affiliates.assign(stage.begin(), stage.end());
     outcome.wake_at = settled.news.wake_at;
     if (settled.attribution.wake_at)

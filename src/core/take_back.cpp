@@ -2,6 +2,7 @@
 #include "core/take_back.hpp"
 
 #include <algorithm>
+#include <tuple>
 
 namespace affiliate::core {
 
@@ -29,14 +30,14 @@ struct TakeBacks::State {
         return sum(refunds, [bonus](const Subject &s) { return s.in_force && s.bonus == bonus; });
     }
     /// max(cumulative less success bonuses, sum of the refunds); everything where the payment itself failed later.
-    Decimal refunded(const Decimal &gross) const {
-        if (failed) return gross;
+    Decimal refunded(const Decimal &charged) const {
+        if (failed) return charged;
         Decimal cumulative;
         if (total.amount && !total.bonus) cumulative = max(*total.amount - by_id(true), Decimal{});
         return max(cumulative, by_id(false));
     }
-    bool whole_by_refunds(const Decimal &gross) const {
-        return failed || (!gross.is_zero() && refunded(gross) >= gross);
+    bool whole_by_refunds(const Decimal &charged) const {
+        return failed || (!charged.is_zero() && refunded(charged) >= charged);
     }
 
 private:
@@ -84,21 +85,31 @@ std::vector<TakeBacks::Piece> TakeBacks::ordered() const {
             for (const auto &[id, at] : opened)
                 if (at <= word.at) result.push_back({word.at, word.kind, word.rank, id, {}, false});
     }
-    std::sort(result.begin(), result.end(), [](const Piece &a, const Piece &b) {
-        if (a.at != b.at) return a.at < b.at;
-        if (a.id.empty() != b.id.empty()) return a.id.empty();
-        if (a.kind != b.kind) return a.kind < b.kind;
-        if (a.kind == Kind::dispute || a.kind == Kind::refund) {
-            if (a.rank != b.rank) return a.rank < b.rank;
-            if (a.id != b.id) return a.id < b.id;
-        } else if (a.rank != b.rank) {
-            return a.rank < b.rank;
-        } else if (a.id != b.id) {
-            return a.id < b.id;
+    // A subject without id first, then the cumulative refund, disputes, refunds.
+    auto const group = [](const Piece &piece) {
+        switch (piece.kind) {
+        case Kind::life: return 0;
+        case Kind::dispute: return piece.id.empty() ? 0 : 2;
+        case Kind::cumulative: return 1;
+        case Kind::refund: return 3;
+        case Kind::adjustment: return 4;
         }
-        return a.amount.value_or(Decimal{}) < b.amount.value_or(Decimal{});
+        return 4;
+    };
+    std::sort(result.begin(), result.end(), [group](const Piece &a, const Piece &b) {
+        Decimal const x = a.amount.value_or(Decimal{}), y = b.amount.value_or(Decimal{});
+        int const p = group(a), q = group(b);
+        return std::tie(a.at, p, a.id, a.kind, a.rank) != std::tie(b.at, q, b.id, b.kind, b.rank)
+                   ? std::tie(a.at, p, a.id, a.kind, a.rank) < std::tie(b.at, q, b.id, b.kind, b.rank)
+               : x != y ? x < y
+                        : a.bonus < b.bonus;
     });
     return result;
+}
+
+/// A failure before completion is overcome by it (M2).
+bool TakeBacks::is_overcome(const Piece &piece, Time completed_at) {
+    return piece.kind == Kind::life && piece.rank == 1 && piece.at <= completed_at;
 }
 
 void TakeBacks::play(State &state, const Piece &piece, const Decimal &gross) {
@@ -135,10 +146,12 @@ void TakeBacks::play(State &state, const Piece &piece, const Decimal &gross) {
     }
 }
 
-bool TakeBacks::whole_before(Time at) const {
+bool TakeBacks::whole_before(Time at, const std::string &id, Time completed_at) const {
     State state;
-    for (const Piece &piece : ordered())
-        if (piece.at < at) play(state, piece, gross);
+    for (const Piece &piece : ordered()) {
+        if (is_overcome(piece, completed_at)) continue;
+        if (piece.at < at || (piece.at == at && piece.kind == Kind::refund && piece.id < id)) play(state, piece, gross);
+    }
     return state.refunded(gross) + state.lost() >= gross;
 }
 
@@ -149,8 +162,7 @@ TakeBacks::Result TakeBacks::resolve(Time completed_at, const Program &program) 
     std::optional<Time> refunds_whole_since, whole_since;
     std::map<std::string, Time> lost_since;
     for (const Piece &piece : ordered()) {
-        // Before completion a failure is overcome by it (M2).
-        if (piece.kind == Kind::life && piece.rank == 1 && piece.at <= completed_at) continue;
+        if (is_overcome(piece, completed_at)) continue;
         play(state, piece, gross);
         result.latest_at = std::max(result.latest_at, piece.at);
         if (piece.kind == Kind::dispute) {

@@ -28,8 +28,8 @@ public:
     void reinstated(Time at) { pieces_.push_back({at, Kind::life, 3, {}, {}, false}); }
     void adjustment(const std::string &id, Time at, const Decimal &amount);
 
-    /// Whether nothing was left of the sale by news dated before `at`.
-    bool whole_before(Time at) const;
+    /// Whether nothing was left of the sale by news before the refund `id` dated `at`; refunds of one instant go by id.
+    bool whole_before(Time at, const std::string &id, Time completed_at) const;
 
     struct Result {
         Decimal refunded, charged_back, taken;
@@ -52,6 +52,7 @@ private:
     };
     struct State;
     std::vector<Piece> ordered() const;
+    static bool is_overcome(const Piece &piece, Time completed_at);
     static void play(State &state, const Piece &piece, const Decimal &gross);
 
     std::vector<Piece> pieces_;

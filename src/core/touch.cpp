@@ -17,25 +17,31 @@ bool may_win(const Candidate &candidate) { return candidate.code == kEligible; }
 
 } // namespace
 
-const CustomerState *customer_at(const CaseFile &file, Time at) noexcept {
-    const CustomerState *latest = nullptr, *earliest_later = nullptr;
+Time held_from(const CustomerState &state) noexcept {
+    if (state.modified_at) return *state.modified_at;
+    return state.version == 0 && state.signup_at ? *state.signup_at : state.recorded_at;
+}
+
+const CustomerState *customer_at(const CaseFile &file, std::string CustomerState::*attribute, Time at) noexcept {
+    const CustomerState *latest = nullptr, *next = nullptr;
     for (const CustomerState &state : file.customer) {
-        Time const from = state.modified_at ? *state.modified_at
-                                            : (state.version == 0 && state.signup_at ? *state.signup_at : state.recorded_at);
-        if (from <= at) {
-            Time const best = latest == nullptr ? kBeginning
-                              : latest->modified_at ? *latest->modified_at
-                              : latest->version == 0 && latest->signup_at ? *latest->signup_at : latest->recorded_at;
-            if (latest == nullptr || from >= best) latest = &state;
-        } else {
-            Time const best = earliest_later == nullptr ? kForever
-                              : earliest_later->modified_at ? *earliest_later->modified_at
-                              : earliest_later->version == 0 && earliest_later->signup_at ? *earliest_later->signup_at
-                                                                                          : earliest_later->recorded_at;
-            if (earliest_later == nullptr || from < best) earliest_later = &state;
+        if ((state.*attribute).empty()) continue;
+        Time const from = held_from(state);
+        const CustomerState *&best = from <= at ? latest : next;
+        if (best == nullptr) {
+            best = &state;
+            continue;
         }
+        Time const other = held_from(*best);
+        bool const is_closer = from <= at ? from > other : from < other;
+        if (is_closer || (from == other && state.*attribute > best->*attribute)) best = &state;
     }
-    return latest != nullptr ? latest : earliest_later;
+    return latest != nullptr ? latest : next;
+}
+
+std::string customer_value(const CaseFile &file, std::string CustomerState::*attribute, Time at) {
+    const CustomerState *const state = customer_at(file, attribute, at);
+    return state == nullptr ? std::string() : state->*attribute;
 }
 
 Touches::Touches(const CaseFile &file, const Rulebook &rulebook)
@@ -70,10 +76,10 @@ const char *Touches::ineligible(const Affiliate &affiliate, Method method, Time 
     return touch_at < terminated && order_at < later(terminated, tail) ? nullptr : "affiliate_inactive";
 }
 
-Rulebook::Resolved Touches::windows(const Candidate &touch) const {
+Rulebook::Resolved Touches::windows(const Candidate &touch, Time at) const {
     const Affiliate *const affiliate = rulebook_.affiliate(touch.affiliate_no);
     if (affiliate == nullptr) return {program_.click_window, program_.lead_window, program_.ownership_window};
-    return rulebook_.windows(program_, *affiliate, touch.campaign_no, touch.traffic_source, touch.at);
+    return rulebook_.windows(program_, *affiliate, touch.campaign_no, touch.traffic_source, at);
 }
 
 void Touches::coupons(const std::vector<std::string> &codes, const std::vector<std::string> &products, Time at,
@@ -98,13 +104,12 @@ void Touches::coupons(const std::vector<std::string> &codes, const std::vector<s
             candidate.affiliate_no = coupon->affiliate_no;
             candidate.campaign_no = coupon->campaign_no;
             candidate.coupon = coupon;
-            const CustomerState *const customer = customer_at(file_, at);
+            std::string const country = customer_value(file_, &CustomerState::country, at);
             bool const product_fits =
                 coupon->products.empty() || std::any_of(products.begin(), products.end(), [&](const std::string &id) {
                     return listed(coupon->products, id);
                 });
-            bool const country_fits = coupon->countries.empty() || customer == nullptr || customer->country.empty() ||
-                                      listed(coupon->countries, customer->country);
+            bool const country_fits = coupon->countries.empty() || country.empty() || listed(coupon->countries, country);
             const Affiliate *const affiliate = rulebook_.affiliate(coupon->affiliate_no);
             if (affiliate == nullptr) candidate.code = "house_coupon";
             else if (!product_fits) candidate.code = "wrong_product";
@@ -125,10 +130,11 @@ void Touches::clicks(Time at, Time recorded_by, std::vector<Candidate> &out) con
         candidate.campaign_no = click.campaign_no;
         candidate.traffic_source = click.traffic_source;
         const Affiliate *const affiliate = rulebook_.affiliate(click.affiliate_no);
-        if (affiliate == nullptr) candidate.code = "unknown_affiliate";
+        if (click.wrong_program) candidate.code = "wrong_program";
+        else if (affiliate == nullptr) candidate.code = "unknown_affiliate";
         else if (click.clicked_at > at) candidate.code = "after_order";
         else if (click.recorded_at > recorded_by) candidate.code = "recorded_late";
-        else if (at >= window_end(click.clicked_at, windows(candidate).click, program_.window_end, *program_.calendar))
+        else if (at >= window_end(click.clicked_at, windows(candidate, at).click, program_.window_end, *program_.calendar))
             candidate.code = "window_expired";
         else if (const char *why = ineligible(*affiliate, Method::click, click.clicked_at, at)) candidate.code = why;
         out.push_back(std::move(candidate));
@@ -176,39 +182,19 @@ void Touches::declared(const std::string &id, Time at, Method method, Time end, 
     out.push_back(std::move(candidate));
 }
 
-namespace {
-
-/// The declared affiliate of the customer rows that counts: newest last_modified_date up to `at`, else the earliest later.
-const CustomerState *declaration_at(const CaseFile &file, Time at) {
-    const CustomerState *best = nullptr, *later_one = nullptr;
-    auto const modified = [](const CustomerState &state) {
-        return state.modified_at ? *state.modified_at
-                                 : (state.version == 0 && state.signup_at ? *state.signup_at : state.recorded_at);
-    };
-    for (const CustomerState &state : file.customer) {
-        if (state.declared_affiliate.empty()) continue;
-        if (modified(state) <= at) {
-            if (best == nullptr || modified(state) >= modified(*best)) best = &state;
-        } else if (later_one == nullptr || modified(state) < modified(*later_one)) {
-            later_one = &state;
-        }
-    }
-    return best != nullptr ? best : later_one;
-}
-
-} // namespace
-
 void Touches::at_registration(std::vector<Candidate> &out) const {
     if (!signup_at_) return;
     Time recorded = kForever;
-    std::vector<std::string> codes;
+    const CustomerState *earliest = nullptr; // of the states that know coupon codes
     for (const CustomerState &state : file_.customer) {
         recorded = std::min(recorded, state.recorded_at);
-        if (codes.empty()) codes = state.coupon_codes;
+        if (!state.coupon_codes.empty() && (earliest == nullptr || held_from(state) < held_from(*earliest)))
+            earliest = &state;
     }
+    std::vector<std::string> const codes = earliest == nullptr ? std::vector<std::string>() : earliest->coupon_codes;
     coupons(codes, {}, *signup_at_, out);
     clicks(*signup_at_, later(recorded, program_.late_grace), out);
-    if (const CustomerState *state = declaration_at(file_, *signup_at_))
+    if (const CustomerState *state = customer_at(file_, &CustomerState::declared_affiliate, *signup_at_))
         declared(state->declared_affiliate, *signup_at_, Method::declared, kForever, *signup_at_, out);
 }
 
@@ -222,7 +208,7 @@ void Touches::registration(Time at, Time binding_at, std::vector<Candidate> &out
         Candidate lead = touches[static_cast<std::size_t>(best)];
         const Affiliate &affiliate = *rulebook_.affiliate(lead.affiliate_no);
         Duration const length =
-            rulebook_.windows(program_, affiliate, lead.campaign_no, lead.traffic_source, *signup_at_).lead;
+            rulebook_.windows(program_, affiliate, lead.campaign_no, lead.traffic_source, at).lead;
         lead.method = Method::lead;
         lead.at = *signup_at_;
         lead.coupon = nullptr;
@@ -230,11 +216,11 @@ void Touches::registration(Time at, Time binding_at, std::vector<Candidate> &out
         else if (const char *why = ineligible(affiliate, Method::lead, *signup_at_, at)) lead.code = why;
         out.push_back(std::move(lead));
     }
-    if (const CustomerState *state = declaration_at(file_, binding_at)) {
+    if (const CustomerState *state = customer_at(file_, &CustomerState::declared_affiliate, binding_at)) {
         const Affiliate *const affiliate = rulebook_.affiliate_named(state->declared_affiliate);
         Duration const length =
             affiliate == nullptr ? program_.lead_window
-                                 : rulebook_.windows(program_, *affiliate, 0, {}, *signup_at_).lead;
+                                 : rulebook_.windows(program_, *affiliate, 0, {}, at).lead;
         declared(state->declared_affiliate, *signup_at_, Method::declared,
                  window_end(*signup_at_, length, program_.window_end, *program_.calendar), at, out);
     }

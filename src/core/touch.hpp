@@ -30,7 +30,8 @@ public:
     /// Of the clicks among `candidates` that could win, the last (or first) inside its window; -1 for none.
     int winning_click(const std::vector<Candidate> &candidates) const;
     int first_eligible(const std::vector<Candidate> &candidates, Method method) const;
-    Rulebook::Resolved windows(const Candidate &touch) const;
+    /// The windows of a touch for an order at `at`: agreements go by the order (W8).
+    Rulebook::Resolved windows(const Candidate &touch, Time at) const;
 
     std::optional<Time> signup_at() const noexcept { return signup_at_; }
 

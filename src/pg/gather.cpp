@@ -269,6 +269,7 @@ private:
         click.click_id = row.text(1);
         click.clicked_at = *row.time(6);
         click.recorded_at = *row.time(7);
+        click.wrong_program = program_no(row.text(2)) != file.program->no;
         if (auto const it = rulebook_.links.find(row.text(3)); it != rulebook_.links.end()) {
             click.affiliate_no = it->second.affiliate_no;
             click.campaign_no = it->second.campaign_no;
@@ -295,8 +296,7 @@ private:
         rows = queries().clicks_by_id.read({make_text_array(click_ids)});
         for (std::uint64_t i = 0; i < rows.size(); ++i) {
             Row const row = rows[i];
-            for (CaseFile *found : named_clicks_[row.text(1)])
-                if (program_no(row.text(2)) == found->program->no) add_click(*found, row);
+            for (CaseFile *found : named_clicks_[row.text(1)]) add_click(*found, row);
         }
     }
 

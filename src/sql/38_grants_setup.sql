@@ -108,10 +108,14 @@ DECLARE
     superusers_only constant text[] := '{setup,uninstall}';
     -- column defaults are evaluated with the rights of whoever inserts
     for_writers constant text[] := '{_now,_default_program,new_click_id,version}';
-    for_readers constant text[] := '{_now,version,balance,find_conversion,_affiliate_no,_program_no,_refuse_argument,_plain_reason,_drain_job,
-        _verify_ledger,_verify_counts,_verify_decisions,_verify_references,_verify_catalog,_guard_triggers,_rulebook_tables,explain,health,verify,check_rule_text,evaluate_rule_text,rule_functions,rule_operators}';
+    -- what they ask, and what that calls in turn
+    for_readers constant text[] := '{version,balance,find_conversion,explain,owner_of,attribute,quote_commission,health,verify,
+        check_rule_text,evaluate_rule_text,rule_functions,rule_operators,new_click_id,
+        _now,_default_program,_affiliate_no,_program_no,_known_program,_refuse_argument,_explain,_owner_of,_what_if,_filled_in,
+        _plain_reason,_drain_job,_verify_ledger,_verify_counts,_verify_decisions,_verify_references,_verify_catalog,
+        _guard_triggers,_rulebook_tables}';
     -- called by triggers with the rights of whoever writes the rulebook
-    for_admins constant text[] := '{_default_program,_concerned_program,_rebuild_upline,_rulebook_tables}';
+    for_admins constant text[] := '{_concerned_program,_rebuild_upline}';
 BEGIN
     RETURN QUERY
     SELECT r.role_name

@@ -26,7 +26,9 @@ BEGIN
         PERFORM affiliate._refuse_argument('reference', left(reference, 50), 'the reference of the payment, of 1 to 500 bytes');
     END IF;
 
-    -- Nobody settles these customers until we commit; what became due meanwhile waits for the next payment.
+    -- One payment of an affiliate at a time, and nobody settles these customers until we commit. What becomes due
+    -- meanwhile waits for the next payment.
+    PERFORM FROM affiliate.affiliate AS f WHERE f.affiliate_no = payee_no FOR NO KEY UPDATE;
     SELECT array_agg(DISTINCT d.customer_id) INTO customers FROM affiliate._due_lines(payee_no, of_program_no, least(up_to, at)) AS d;
     PERFORM affiliate._lock_customers(coalesce(customers, '{}'));
 

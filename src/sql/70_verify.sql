@@ -40,21 +40,21 @@ BEGIN
     SELECT v.code, l.customer_id, l.label, v.detail
     FROM line AS l
     CROSS JOIN LATERAL (VALUES
-        ('entry_sum', l.entry_total <> l.owed,
-            format('The sum of the entries is %s, accrued - reversed - paid is %s.', l.entry_total, l.owed)),
-        ('entry_versions', l.entry_count <> l.last_version OR l.last_version <> l.version,
-            format('%s entries up to version %s, the header has version %s.', l.entry_count, l.last_version, l.version)),
-        ('reversed_range', l.subject_kind <> 'manual' AND NOT (0 <= l.reversed AND l.reversed <= l.accrued),
-            format('Reversed is %s, accrued is %s.', l.reversed, l.accrued)),
-        ('paid_range', NOT (CASE WHEN l.accrued >= 0 THEN l.paid BETWEEN 0 AND l.accrued ELSE l.paid BETWEEN l.accrued AND 0 END),
-            format('Paid is %s, accrued is %s.', l.paid, l.accrued)),
-        ('currency', l.currency IS DISTINCT FROM l.program_currency,
-            format('The commission is in %s, the program in %s.', l.currency, l.program_currency)),
-        ('void_net', l.is_void AND l.accrued <> l.reversed,
-            format('The line is void, but %s of %s are reversed.', l.reversed, l.accrued)),
-        ('provisional_paid', l.is_provisional AND (l.paid <> 0 OR l.stated_at IS NOT NULL),
-            format('The line is provisional, but %s are paid.', l.paid))) AS v (code, is_violated, detail)
-    WHERE v.is_violated;
+        ('entry_sum', CASE WHEN l.entry_total <> l.owed THEN
+            format('The sum of the entries is %s, accrued - reversed - paid is %s.', l.entry_total, l.owed) END),
+        ('entry_versions', CASE WHEN l.entry_count <> l.last_version OR l.last_version <> l.version THEN
+            format('%s entries up to version %s, the header has version %s.', l.entry_count, l.last_version, l.version) END),
+        ('reversed_range', CASE WHEN l.subject_kind <> 'manual' AND NOT (0 <= l.reversed AND l.reversed <= l.accrued) THEN
+            format('Reversed is %s, accrued is %s.', l.reversed, l.accrued) END),
+        ('paid_range', CASE WHEN NOT (CASE WHEN l.accrued >= 0 THEN l.paid BETWEEN 0 AND l.accrued ELSE l.paid BETWEEN l.accrued AND 0 END) THEN
+            format('Paid is %s, accrued is %s.', l.paid, l.accrued) END),
+        ('currency', CASE WHEN l.currency IS DISTINCT FROM l.program_currency THEN
+            format('The commission is in %s, the program in %s.', l.currency, l.program_currency) END),
+        ('void_net', CASE WHEN l.is_void AND l.accrued <> l.reversed THEN
+            format('The line is void, but %s of %s are reversed.', l.reversed, l.accrued) END),
+        ('provisional_paid', CASE WHEN l.is_provisional AND (l.paid <> 0 OR l.stated_at IS NOT NULL) THEN
+            format('The line is provisional, but %s are paid.', l.paid) END)) AS v (code, detail)
+    WHERE v.detail IS NOT NULL;
 
     RETURN QUERY
     SELECT 'entry_header', e.customer_id, format('%s %s rule %s affiliate %s level %s version %s', e.subject_kind, e.subject_id, e.rule_no,
@@ -96,7 +96,7 @@ BEGIN
         SELECT coalesce(c.customer_id, e.customer_id) AS customer_id, coalesce(c.transaction_id, e.transaction_id) AS transaction_id,
                coalesce(c.kind, e.kind) AS kind, c.version, c.is_test, c.gross, c.refunded, c.charged_back, e.last_version,
                ARRAY[c.quantity, c.gross, c.refunded, c.charged_back, c.charged_back_count] AS header,
-               ARRAY[e.quantity, e.gross, e.refunded, e.charged_back, e.charged_back_count] AS entries
+               ARRAY[coalesce(e.quantity, 0), coalesce(e.gross, 0), coalesce(e.refunded, 0), coalesce(e.charged_back, 0), coalesce(e.charged_back_count, 0)] AS entries
         FROM affiliate.conversion AS c
         FULL JOIN (SELECT n.customer_id, n.transaction_id, n.kind, n.program_no, max(n.version) AS last_version, sum(n.quantity) AS quantity,
                           sum(n.gross) AS gross, sum(n.refunded) AS refunded, sum(n.charged_back) AS charged_back,
@@ -106,12 +106,12 @@ BEGIN
     ) AS l
     CROSS JOIN LATERAL (VALUES
         -- test facts are decided, but not counted
-        ('count_sum', l.version IS NULL OR l.header <> coalesce(l.entries, '{0,0,0,0,0}') AND NOT l.is_test,
-            format('The sum of the entries (quantity, gross, refunded, charged back, count) is %s, the conversion has %s.', l.entries, l.header)),
-        ('count_versions', l.last_version > l.version, format('The last entry has version %s, the conversion %s.', l.last_version, l.version)),
-        ('taken_back_range', l.refunded < 0 OR l.charged_back < 0 OR l.refunded + l.charged_back > abs(l.gross),
-            format('Refunded %s and charged back %s of %s.', l.refunded, l.charged_back, l.gross))) AS v (code, is_violated, detail)
-    WHERE v.is_violated;
+        ('count_sum', CASE WHEN l.version IS NULL OR l.header <> l.entries AND NOT l.is_test THEN
+            format('The sum of the entries (quantity, gross, refunded, charged back, count) is %s, the conversion has %s.', l.entries, l.header) END),
+        ('count_versions', CASE WHEN l.last_version > l.version THEN format('The last entry has version %s, the conversion %s.', l.last_version, l.version) END),
+        ('taken_back_range', CASE WHEN l.refunded < 0 OR l.charged_back < 0 OR l.refunded + l.charged_back > abs(l.gross) THEN
+            format('Refunded %s and charged back %s of %s.', l.refunded, l.charged_back, l.gross) END)) AS v (code, detail)
+    WHERE v.detail IS NOT NULL;
 END
 $$;
 COMMENT ON FUNCTION affiliate._verify_counts() IS 'Part of verify(): conversions are the sum of their entries.';
@@ -136,23 +136,23 @@ BEGIN
     LEFT JOIN affiliate.conversion AS d ON (d.customer_id, d.transaction_id, d.kind, d.program_no)
         = (c.customer_id, c.subject_id, c.subject_kind, c.program_no)
     CROSS JOIN LATERAL (VALUES
-        ('commission_conversion', d.state IS NULL, 'The commission has no conversion.'),
-        ('owner', c.level = 0 AND c.paid = 0 AND d.state IS NOT NULL AND d.affiliate_no IS DISTINCT FROM c.affiliate_no,
-            format('The conversion belongs to affiliate %s.', d.affiliate_no)),
-        ('void_xor_reversal', c.stated_at IS NULL AND (d.state = 'void') <> c.is_void,
-            format('The conversion is %s, the commission %s.', d.state, CASE WHEN c.is_void THEN 'void' ELSE 'not void' END))
-    ) AS v (code, is_violated, detail)
-    WHERE c.subject_kind IN ('transaction', 'registration') AND c.accrued <> c.reversed AND v.is_violated;
+        ('commission_conversion', CASE WHEN d.state IS NULL THEN 'The commission has no conversion.' END),
+        ('owner', CASE WHEN c.level = 0 AND c.paid = 0 AND d.state IS NOT NULL AND d.affiliate_no IS DISTINCT FROM c.affiliate_no THEN
+            format('The conversion belongs to affiliate %s.', d.affiliate_no) END),
+        ('void_xor_reversal', CASE WHEN c.stated_at IS NULL AND (d.state = 'void') <> c.is_void THEN
+            format('The conversion is %s, the commission %s.', d.state, CASE WHEN c.is_void THEN 'void' ELSE 'not void' END) END)
+    ) AS v (code, detail)
+    WHERE c.subject_kind IN ('transaction', 'registration') AND c.accrued <> c.reversed AND v.detail IS NOT NULL;
 
     RETURN QUERY
     SELECT v.code, o.customer_id, format('program %s account "%s" ownership %s', o.program_no, o.account_id, o.ownership_no), v.detail
     FROM (SELECT n.*, lead(n.begins_at) OVER w AS next_begins_at, lead(n.ownership_no) OVER w AS next_no, row_number() OVER w AS position
           FROM affiliate.ownership AS n WINDOW w AS (PARTITION BY n.customer_id, n.program_no, n.account_id ORDER BY n.ownership_no)) AS o
     CROSS JOIN LATERAL (VALUES
-        ('ownership_latest', o.is_latest <> (o.next_no IS NULL), CASE WHEN o.is_latest THEN 'A later one follows.' ELSE 'No later one follows.' END),
-        ('ownership_order', o.next_begins_at < o.begins_at, format('It begins at %s, the next one at %s.', o.begins_at, o.next_begins_at)),
-        ('ownership_period', o.ends_at < o.begins_at, format('It begins at %s and ends at %s.', o.begins_at, o.ends_at))) AS v (code, is_violated, detail)
-    WHERE v.is_violated;
+        ('ownership_latest', CASE WHEN o.is_latest <> (o.next_no IS NULL) THEN CASE WHEN o.is_latest THEN 'A later one follows.' ELSE 'No later one follows.' END END),
+        ('ownership_order', CASE WHEN o.next_begins_at < o.begins_at THEN format('It begins at %s, the next one at %s.', o.begins_at, o.next_begins_at) END),
+        ('ownership_period', CASE WHEN o.ends_at < o.begins_at THEN format('It begins at %s and ends at %s.', o.begins_at, o.ends_at) END)) AS v (code, detail)
+    WHERE v.detail IS NOT NULL;
 END
 $$;
 COMMENT ON FUNCTION affiliate._verify_decisions() IS 'Part of verify(): one owner per conversion, commissions follow their conversion, ownerships are ordered.';
@@ -181,10 +181,10 @@ BEGIN
     LEFT JOIN affiliate.affiliate AS f USING (affiliate_no)
     LEFT JOIN affiliate.plan_rule AS r USING (rule_no)
     CROSS JOIN LATERAL (VALUES
-        ('unknown_program', p.program_id IS NULL, format('There is no program %s.', c.program_no)),
-        ('unknown_affiliate', f.affiliate_id IS NULL, format('There is no affiliate %s.', c.affiliate_no)),
-        ('unknown_rule', r.amount IS NULL AND c.subject_kind <> 'manual', format('There is no rule %s.', c.rule_no))) AS v (code, is_violated, detail)
-    WHERE v.is_violated;
+        ('unknown_program', CASE WHEN p.program_id IS NULL THEN format('There is no program %s.', c.program_no) END),
+        ('unknown_affiliate', CASE WHEN f.affiliate_id IS NULL THEN format('There is no affiliate %s.', c.affiliate_no) END),
+        ('unknown_rule', CASE WHEN r.amount IS NULL AND c.subject_kind <> 'manual' THEN format('There is no rule %s.', c.rule_no) END)) AS v (code, detail)
+    WHERE v.detail IS NOT NULL;
 
     RETURN QUERY
     SELECT v.code, c.customer_id, format('%s %s', c.kind, c.transaction_id), v.detail
@@ -194,13 +194,13 @@ BEGIN
     LEFT JOIN affiliate.transaction AS t ON t.transaction_id = c.transaction_id AND c.kind = 'transaction'
     LEFT JOIN affiliate.customer_alias AS a ON a.customer_id = t.customer_id
     CROSS JOIN LATERAL (VALUES
-        ('unknown_program', p.program_id IS NULL, format('There is no program %s.', c.program_no)),
-        ('unknown_affiliate', c.affiliate_no IS NOT NULL AND f.affiliate_id IS NULL, format('There is no affiliate %s.', c.affiliate_no)),
+        ('unknown_program', CASE WHEN p.program_id IS NULL THEN format('There is no program %s.', c.program_no) END),
+        ('unknown_affiliate', CASE WHEN c.affiliate_no IS NOT NULL AND f.affiliate_id IS NULL THEN format('There is no affiliate %s.', c.affiliate_no) END),
         -- a fact that is gone is never silently a reversal (POSTGRES.md 27)
-        ('fact_missing', c.kind = 'transaction' AND t.transaction_id IS NULL, 'The transaction it came from is gone.'),
-        ('fact_moved', t.customer_id NOT IN ('', c.customer_id) AND a.canonical_id IS DISTINCT FROM c.customer_id,
-            format('Its transaction belongs to customer "%s".', t.customer_id))) AS v (code, is_violated, detail)
-    WHERE v.is_violated;
+        ('fact_missing', CASE WHEN c.kind = 'transaction' AND t.transaction_id IS NULL THEN 'The transaction it came from is gone.' END),
+        ('fact_moved', CASE WHEN t.customer_id NOT IN ('', c.customer_id) AND a.canonical_id IS DISTINCT FROM c.customer_id THEN
+            format('Its transaction belongs to customer "%s".', t.customer_id) END)) AS v (code, detail)
+    WHERE v.detail IS NOT NULL;
 END
 $$;
 COMMENT ON FUNCTION affiliate._verify_references() IS 'Part of verify(): programs, affiliates, rules and facts that the ledger names exist.';

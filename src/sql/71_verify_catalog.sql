@@ -35,11 +35,11 @@ BEGIN
                         AND p.pronamespace = 'affiliate'::regnamespace AND p.proname = w.function_name);
 
     RETURN QUERY
-    SELECT 'owner', ''::text, c.oid::regclass::text, format('It belongs to "%s"; run affiliate.setup().', pg_get_userbyid(c.relowner))
+    SELECT 'object_owner', ''::text, c.oid::regclass::text, format('It belongs to "%s"; run affiliate.setup().', pg_get_userbyid(c.relowner))
     FROM pg_class AS c
     WHERE c.relnamespace = 'affiliate'::regnamespace AND c.relkind IN ('r', 'p', 'v') AND pg_get_userbyid(c.relowner) <> 'affiliate_owner'
     UNION ALL
-    SELECT 'owner', '', p.oid::regprocedure::text, format('It runs with the rights of "%s"; run affiliate.setup().', pg_get_userbyid(p.proowner))
+    SELECT 'object_owner', '', p.oid::regprocedure::text, format('It runs with the rights of "%s"; run affiliate.setup().', pg_get_userbyid(p.proowner))
     FROM pg_proc AS p
     WHERE p.pronamespace = 'affiliate'::regnamespace AND p.prosecdef AND pg_get_userbyid(p.proowner) <> 'affiliate_owner';
 

@@ -32,6 +32,10 @@ class Order:
         return [s for s in self.lines if not s.void]
 
     @property
+    def listed(self):
+        return sorted(self.lines, key=lambda s: (s.row['line_no'] or 0, s.id))
+
+    @property
     def position(self):
         return min((s.completed_at, s.id) for s in self.live or self.lines)
 
@@ -183,7 +187,7 @@ class Fold:
                 if original not in (None, 'unknown'):
                     for other in self.orders:
                         if original in other.lines:
-                            order.number = order.would_be = other.would_be
+                            order.number, order.would_be = other.number, other.would_be
 
     def learn(self, order, decision):
         """What the order changes for decisions later in the fold."""
@@ -206,7 +210,7 @@ class Fold:
                 self.hit('W7 rolling restart', order.key)
                 latest.runs_from = max(latest.runs_from, order.completed_at)
                 latest.ends_at = self.ends(latest.runs_from, latest.length)
-        elif not self.book.before_end(self.program_id, order.ordered_at, latest.ends_at):
+        elif order.ordered_at >= latest.ends_at:
             if self.program['ownership_rebind']:
                 self.hit('W7 begins anew', order.key)
                 self.begin(scope, decision, order.ordered_at, order.completed_at, order.key)
@@ -228,7 +232,7 @@ class Fold:
     def owner(self, scope, at):
         """The ownership that covers an instant: the last begun one, if it has not ended."""
         begun = [o for o in self.ownerships.get(scope, []) if o.begins_at <= at]
-        if begun and self.book.before_end(self.program_id, at, begun[-1].ends_at):
+        if begun and at < begun[-1].ends_at:
             return begun[-1]
         return None
 
@@ -269,8 +273,8 @@ class Fold:
                 and self.book.may_earn(affiliate, self.program_id, at, owned_since))
 
     def all_clicks(self, order):
-        """Clicks of this customer: named by an order or the customer, stitched by visitor, or naming the customer."""
-        names = {s.inputs['click_id'] for s in (order.lines if order else [])}
+        """Clicks of this customer: named by a fact of the customer, stitched by visitor, or naming the customer."""
+        names = {s.inputs['click_id'] for s in self.all_sales.values()}
         names.add(self.attribute('click_id', order.completed_at if order else FOREVER))
         visitors = {v for v, c in self.world.stitches if self.world.canonical(c) == self.customer}
         found = []
@@ -317,7 +321,7 @@ class Fold:
 
     def coupon_touches(self, order, at):
         touches = []
-        for sale in order.lines:
+        for sale in order.listed:
             for code in sale.inputs['coupon_codes'] or []:
                 row = self.book.coupon(code, self.program_id, at)
                 if row and row['affiliate'] and self.eligible(row['affiliate'], at, at):
@@ -365,7 +369,7 @@ class Fold:
 
     def declared_touches(self, order, at):
         touches = []
-        for sale in order.lines:
+        for sale in order.listed:
             name = sale.inputs['affiliate_id']
             affiliate = self.book.resolve(name, sale.row['source']) if name else None
             if affiliate and self.eligible(affiliate, at, at):
@@ -393,7 +397,7 @@ class Fold:
 
     def decide_by_touches(self, order, override, at, phantom):
         for method in self.program['precedence']:
-            if method == 'override' and override:
+            if method == 'override' and self.stands(override, at):
                 return self.win(order, Touch(override['affiliate'], 'override', at), at, phantom)
             if method == 'ownership':
                 owned = self.owner(self.scope(order), at)
@@ -430,6 +434,8 @@ class Fold:
             return Decision(referred_at=at)
         decision = self.win(order, touch, at, phantom)
         decision.moves = policy == 'move' and decision.affiliate is not None
+        if decision.moves:
+            decision.referred_at = at
         return decision
 
     def win(self, order, touch, at, phantom=None):
@@ -440,7 +446,12 @@ class Fold:
                 self.hit('W3 self-referral', order.key)
             return Decision(referred_at=at)
         return Decision(touch.affiliate, touch.method, touch.ownership, touch.campaign, touch.traffic, touch.coupon,
-                        touch.at, referred_at=touch.ownership.begins_at if touch.ownership else at)
+                        touch.at, referred_at=self.referred_at(order, touch))
+
+    def referred_at(self, order, touch):
+        """W11: when the customer was referred, for plans that change for new customers only."""
+        owned = touch.ownership or self.owner(self.scope(order), order.ordered_at)
+        return owned.begins_at if owned else order.ordered_at
 
     def override(self, order):
         fits = [o for o in self.world.overrides if o['program'] == self.program_id
@@ -448,6 +459,10 @@ class Fold:
                 and (o['transaction'] is None or o['transaction'] in [s.id for s in order.lines])
                 and o['valid_from'] <= order.ordered_at < o['valid_until']]
         return fits[-1] if fits else None
+
+    def stands(self, override, at):
+        """An override is a candidate like others: its affiliate must be eligible; nobody always is."""
+        return override is not None and (override['affiliate'] is None or self.eligible(override['affiliate'], at, at))
 
     def wait(self, order, decision):
         """W12: wait for an unknown click only where it could change the decision."""
@@ -481,7 +496,7 @@ class Fold:
 
     def decide_by_original(self, order, override, phantom):
         at, original = order.ordered_at, self.original(order)
-        if override:
+        if self.stands(override, at):
             return self.win(order, Touch(override['affiliate'], 'override', at), at, phantom)
         if original == 'unknown':
             if self.now <= order.recorded + self.program['late_grace']:
@@ -499,11 +514,23 @@ class Fold:
         first = next((d for d in self.decisions.values() if original in d.order.lines), None)
         if original.void or first is None or first.waiting or not first.affiliate:
             return Decision(referred_at=at)
-        if not self.eligible(first.affiliate, original.ordered_at, at, original.ordered_at):
+        if not self.eligible(first.affiliate, original.ordered_at, at, original.ordered_at) or not self.original_covers(first, original, at):
+            self.hit('W12a original no longer covers', order.key)
             return Decision(referred_at=at)
         decision = self.win(order, Touch(first.affiliate, 'ownership', original.ordered_at), at, phantom)
         decision.referred_at = original.ordered_at
         return decision
+
+    def original_covers(self, first, original, at):
+        """Like an ownership of its affiliate begun at the original's ordered_at: until then it must last (W3)."""
+        if self.program['ownership_kind'] == 'lifetime':
+            return True
+        length = self.book.window('ownership_window', self.program_id, first.affiliate, original.ordered_at, first.campaign, first.traffic)
+        begun = [o for o in self.ownerships.get(self.scope(first.order), []) if o.affiliate == first.affiliate
+                 and o.begins_at <= original.ordered_at]
+        if begun and original.ordered_at < begun[-1].ends_at and self.program['ownership_kind'] == 'rolling':
+            return at < max(begun[-1].ends_at, self.ends(original.completed_at, length))
+        return at < self.ends(original.completed_at, length)
 
     # --- ownership by registration and by clicks
 

@@ -73,9 +73,12 @@ class Historian:
         found = []
         for name in sorted(self.world.transaction):
             row = self.world.transaction[name][-1].row
-            if self.world.types[row['transaction_type']][0] in kinds and (not effects or row['status'] in effects):
+            if not row['is_test'] and self.world.types[row['transaction_type']][0] in kinds and (not effects or row['status'] in effects):
                 found.append(row)
         return found
+
+    def only_on_account(self, sale):
+        return sale['account_id'] and len([s for s in self.sales() if s['account_id'] == sale['account_id']]) == 1
 
     def pick_sale(self, *effects):
         found = self.sales(*effects)
@@ -259,7 +262,7 @@ class Historian:
         first['ordered_at'] = first['ordered_at'] or first['completed_at']
         second = self.new_sale(first['customer_id'], transaction_type='addon_fee', order_id=first['order_id'], line_no=2,
                                currency=first['currency'], ordered_at=first['ordered_at'], is_test=first['is_test'],
-                               amount=Decimal('20'), tax=None, wallet_credit=None)
+                               amount=Decimal('20'), tax=None, wallet_credit=None, account_id=first['account_id'])
         second['completed_at'] = min(self.now, max(second['ordered_at'], second['completed_at'] or second['ordered_at']))
         if self.r.random() < 0.4:
             second['coupon_codes'] = [self.r.choice(['CODE1', 'CODE5'])]
@@ -304,7 +307,7 @@ class Historian:
         way = r.random()
         if way < 0.5:
             row['original_transaction_id'] = original['transaction_id']
-        elif way < 0.7:
+        elif way < 0.7 and self.only_on_account(original):
             row['original_account_id'] = original['account_id']
         elif way < 0.85 and kind == 'reset_fee':
             row['original_transaction_id'] = 'unknown-' + row['transaction_id']
@@ -378,7 +381,7 @@ class Historian:
         if r.random() < 0.15:
             row['amount'] = -row['amount']
         if with_reference:
-            if original['account_id'] and r.random() < 0.2:
+            if self.only_on_account(original) and r.random() < 0.2:
                 row['original_account_id'] = original['account_id']
             else:
                 row['original_transaction_id'] = original['transaction_id']

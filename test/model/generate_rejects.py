@@ -81,7 +81,7 @@ def delete_fact(h):
 
 REJECTS = [
     other_customer, update_key, update_ordered_at, same_id_twice, click_again, bad_click, delete_fact,
-    structural('unknown program', program_id='nowhere'), structural('unknown currency', currency='XXX'),
+    structural('unknown program', program_id='nowhere'), structural('unknown currency', currency='QQQ'),
     structural('unknown type', transaction_type='gift'), structural('NaN', amount=Raw("'NaN'")),
     structural('more than 15 digits', amount=Decimal('1234567890123.4567')), structural('empty id', transaction_id=''),
     structural('id too long', transaction_id='x' * 501),

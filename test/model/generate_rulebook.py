@@ -141,12 +141,15 @@ class RulebookMaker:
         row = {'program_id': name, 'currency': r.choice(['USD', 'USD', 'USD', 'JPY']), 'default_plan_id': self.maybe(0.8, 'base')}
         for column, (default, others) in POLICIES.items():
             row[column] = default if r.random() < (0.3 if column.startswith('later') else 0.6) else r.choice(others)
+        if row['ownership_kind'] == 'per_account':
+            row['bind_at'] = 'first_purchase'
         row['precedence'] = ['override', 'ownership'] + (
             ['coupon', 'click', 'lead', 'declared'] if r.random() < 0.7 else r.choice([
                 ['click', 'coupon', 'lead', 'declared'], ['coupon', 'click', 'lead'], ['click', 'lead', 'declared', 'coupon']]))
         row['success_bonus_reasons'] = ['success_bonus', 'profit split']
         row['commission_from'] = self.maybe(0.12, START + r.randint(1, 15) * DAY)
-        self.add(insert_sql('program', row), 'programs', name, row)
+        given = {c: v for c, v in row.items() if c not in POLICIES or v != POLICIES[c][0]}
+        self.add(insert_sql('program', given), 'programs', name, row)
 
     def affiliate(self, name):
         r = self.r

@@ -149,6 +149,8 @@ class Oracle:
         files = {}
         for sale in sales.values():
             files.setdefault((self.world.canonical(sale.row['customer_id']), sale.row['program_id']), []).append(sale)
+        for customer, states in self.world.customer.items():
+            files.setdefault((self.world.canonical(customer), states[-1].row['program_id']), [])
         for key, mine in files.items():
             customer, program_id = key
             fold = Fold(self.world, self.book, now, customer, program_id,
@@ -193,6 +195,8 @@ class Oracle:
             'quantity': 0 if void else 1, 'gross': Fraction(0) if void else sale.amount,
             'refunded': Fraction(0) if void else sale.refunded, 'charged_back': Fraction(0) if void else sale.charged,
             'excess': sale.excess, 'adjusted': sale.adjusted != 0}
+        if fold.is_upgrade(order) and decision.affiliate is None:
+            del result.conversions[sale.id]['number']
         lines = self.lines_of(fold, order, decision, sale, rate)
         if not lines:
             self.hit('M11 earns nothing', sale.id)

@@ -65,7 +65,7 @@ class Rulebook:
     # --- windows (W6)
 
     def end(self, program_id, start, length):
-        """The end of a window as it is stored; whether it is itself inside, inside() says."""
+        """The first instant outside a window."""
         if length is None or start >= FOREVER - timedelta(days=2) - length:
             return FOREVER
         end = start + length
@@ -75,15 +75,12 @@ class Rulebook:
             local = end.replace(tzinfo=UTC).astimezone(zone)
             day = datetime(local.year, local.month, local.day) + timedelta(days=1)
             end = day.replace(tzinfo=zone).astimezone(UTC).replace(tzinfo=None)
+        if program['window_end'] == 'instant_inclusive':
+            end += timedelta(microseconds=1)
         return end
 
-    def before_end(self, program_id, at, end):
-        if self.world.programs[program_id]['window_end'] == 'instant_inclusive':
-            return at <= end
-        return at < end
-
     def inside(self, program_id, start, length, at):
-        return start <= at and self.before_end(program_id, at, self.end(program_id, start, length))
+        return start <= at < self.end(program_id, start, length)
 
     def window(self, kind, program_id, affiliate, at, campaign=None, traffic=None):
         """The most specific of agreement, campaign, traffic source, program."""

@@ -40,7 +40,7 @@ class Line:
 
 def coupon_kind(book, program_id, order, affiliate):
     """own, other or house: of the first code listed that is valid; none without one."""
-    for sale in order.lines:
+    for sale in order.listed:
         for code in sale.inputs['coupon_codes'] or []:
             row = book.coupon(code, program_id, order.ordered_at)
             if row:
@@ -79,12 +79,15 @@ def applies(world, book, fold, line):
     return line.rule['condition'].value(rule_input(world, book, fold, line, line.sale.amount)) is True
 
 
+def rule_value(world, book, fold, line, left):
+    """The amount of a rule, unrounded and not below zero, where `left` of the sale is not taken back."""
+    return max(Fraction(0), line.rule['amount'].value(rule_input(world, book, fold, line, left)) or Fraction(0))
+
+
 def amount_on(world, book, fold, line, left):
-    """The rounded amount of a rule where `left` of the sale is not taken back, before caps."""
-    rule, sale = line.rule, line.sale
-    value = rule['amount'].value(rule_input(world, book, fold, line, left))
+    """The rounded amount of a rule, before caps."""
     exponent = world.exponents[world.programs[line.program_id]['currency']]
-    return rounded(max(Fraction(0), value or Fraction(0)), rule, exponent)
+    return rounded(rule_value(world, book, fold, line, left), line.rule, exponent)
 
 
 def net_on(world, book, fold, line, left):
@@ -97,7 +100,8 @@ def net_on(world, book, fold, line, left):
         return Fraction(0)
     if mode == 'proportional':
         exponent = world.exponents[world.programs[line.program_id]['currency']]
-        return min(full, rounded(full * left / line.sale.amount, line.rule, exponent))
+        value = rule_value(world, book, fold, line, line.sale.amount)
+        return min(full, rounded(value * left / line.sale.amount, line.rule, exponent))
     return min(full, amount_on(world, book, fold, line, left))
 
 

@@ -375,7 +375,7 @@ def fold_take_backs(sale, program, news, adjustments, hit):
             hit('M3 dispute ' + n.word)
         add_moment(sale, n.at, refund_total(), lost_total(), open_total())
     total = refund_total() + lost_total()
-    sale.excess = total > amount
+    sale.excess = total > amount or failed and lost_total() > 0
     sale.disputes = disputes
     sale.dispute_open = not counts_open and any(d.word == 'opened' for d in disputes.values())
     for at, _ in adjusted:

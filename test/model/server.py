@@ -6,7 +6,7 @@ from fractions import Fraction
 
 from facts import Many
 
-TEMPLATE = 'affiliate_model_template'
+TEMPLATE = 'affiliate_model_template_%d' % os.getpid()
 END = '__end_of_answer__'
 
 STATE_SQL = """SELECT json_build_object(

@@ -1,6 +1,6 @@
 -- Who may do what: the matrix of roles, tables and privileges, and what it means in practice.
 BEGIN;
-SELECT plan(33);
+SELECT plan(34);
 SET LOCAL client_min_messages = warning;
 
 CREATE TEMP TABLE kind_of AS
@@ -48,8 +48,8 @@ SELECT is_empty($$SELECT p.oid::regprocedure FROM pg_proc AS p WHERE p.pronamesp
     AND has_function_privilege('affiliate_test_nobody', p.oid, 'EXECUTE')$$, 'PUBLIC may call nothing');
 SELECT set_eq($$SELECT p.proname::text FROM pg_proc AS p WHERE p.pronamespace = 'affiliate'::regnamespace AND has_function_privilege('affiliate_writer', p.oid, 'EXECUTE')$$,
     '{_now,_default_program,new_click_id,version}'::text[], 'writers call what column defaults need');
-SELECT is_empty($$SELECT p.proname FROM pg_proc AS p WHERE p.pronamespace = 'affiliate'::regnamespace AND p.provolatile = 'v' AND has_function_privilege('affiliate_reader', p.oid, 'EXECUTE')$$,
-    'readers call nothing that writes');
+SELECT is_empty($$SELECT p.proname FROM pg_proc AS p WHERE p.pronamespace = 'affiliate'::regnamespace AND p.prosecdef AND has_function_privilege('affiliate_reader', p.oid, 'EXECUTE')$$,
+    'readers call nothing that runs with the owner''s rights');
 SELECT set_eq($$SELECT p.proname::text FROM pg_proc AS p WHERE p.pronamespace = 'affiliate'::regnamespace AND p.proname NOT LIKE '\_%'
     AND NOT has_function_privilege('affiliate_admin', p.oid, 'EXECUTE')$$, '{setup,uninstall}'::text[], 'administrators call everything public but setup and uninstall');
 SELECT is_empty($$SELECT p.proname FROM pg_proc AS p WHERE p.pronamespace = 'affiliate'::regnamespace AND p.prorettype = 'trigger'::regtype
@@ -96,6 +96,8 @@ SET LOCAL SESSION AUTHORIZATION affiliate_test_bi;
 SELECT lives_ok($$SELECT * FROM affiliate.conversions, affiliate.commissions, affiliate.entries, affiliate.candidates, affiliate.affiliate_balance, affiliate.waiting, affiliate.review_open$$,
     'a reader reads the views');
 SELECT lives_ok($$SELECT * FROM affiliate.health(), affiliate.verify()$$, 'and asks health() and verify()');
+SELECT lives_ok($$SELECT affiliate.owner_of('pc', program => 'pp'), affiliate.attribute('pc', program => 'pp'), affiliate.quote_commission('pc', 10, program => 'pp'),
+    affiliate.explain('pt'), affiliate.balance('pa', 'pp'), affiliate.find_conversion('pa', 'pt'), affiliate.check_rule_text('amount', 'net')$$, 'and every question');
 SELECT throws_ok($$SELECT * FROM affiliate.customer_pii$$, '42501', NULL, 'but no personal data');
 RESET SESSION AUTHORIZATION;
 

@@ -26,7 +26,7 @@ ALTER ROLE affiliate_owner LOGIN;
 SELECT affiliate.setup();
 SELECT is_empty('TABLE fresh EXCEPT SELECT * FROM pg_temp.digest()', 'after damage: what was lost is back');
 SELECT is_empty('SELECT * FROM pg_temp.digest() EXCEPT TABLE fresh', 'and what was added is gone');
-SELECT is_empty($$SELECT * FROM affiliate.verify() WHERE code IN ('trigger', 'owner', 'privilege')$$, 'verify() agrees');
+SELECT is_empty($$SELECT * FROM affiliate.verify() WHERE code IN ('trigger', 'object_owner', 'privilege')$$, 'verify() agrees');
 
 -- what the firm changed stays
 UPDATE affiliate.currency SET exponent = 3 WHERE currency = 'USD';

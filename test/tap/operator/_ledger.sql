@@ -35,6 +35,6 @@ END
 $$;
 -- What verify() says about this ledger and this installation of it.
 CREATE FUNCTION pg_temp.violations() RETURNS SETOF text LANGUAGE sql AS $$
-    SELECT code || ': ' || subject || ': ' || detail FROM affiliate.verify() WHERE code NOT IN ('trigger', 'owner', 'privilege')
+    SELECT code || ': ' || subject || ': ' || detail FROM affiliate.verify() WHERE code NOT IN ('trigger', 'object_owner', 'privilege')
 $$;
 SET LOCAL pg_affiliate.mode = 'off';

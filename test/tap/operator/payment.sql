@@ -1,6 +1,6 @@
 -- record_payment(): exactly what is owed and eligible, once per reference; balance().
 BEGIN;
-SELECT plan(27);
+SELECT plan(29);
 \ir _ledger.sql
 SELECT pg_temp.line('c1', 't1', 100, 0, '2025-06-10');
 SELECT pg_temp.line('c1', 't2', 50, 20, '2025-06-15 12:00');
@@ -71,6 +71,13 @@ SELECT results_eq($$SELECT pending + held + eligible + negative, accrued - rever
 SELECT results_eq($$SELECT pending, held, eligible, negative, paid FROM affiliate.affiliate_balance WHERE program = 'op'$$,
     $$SELECT pending, held, eligible, negative, paid FROM affiliate.balance('ann', 'op')$$, 'the view says the same');
 SELECT is_empty('SELECT pg_temp.violations()', 'verify() finds nothing');
+
+-- a line that cannot be paid as it was read: nothing is
+SELECT pg_temp.line('c7', 't10', 11, 0, '2025-06-16'), pg_temp.line('c8', 't11', 12, 0, '2025-06-16');
+CREATE FUNCTION pg_temp.leave_alone() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$;
+CREATE TRIGGER changed_meanwhile BEFORE UPDATE ON affiliate.commission FOR EACH ROW WHEN (OLD.subject_id = 't11') EXECUTE FUNCTION pg_temp.leave_alone();
+SELECT throws_ok($$SELECT * FROM affiliate.record_payment('ann', 'op', 'infinity', 'bank-6')$$, 'AF036', 'commissions of affiliate "ann" were changed meanwhile', 'all lines or none');
+SELECT is((SELECT paid FROM affiliate.commission WHERE subject_id = 't10' AND program_no = 81), 0::numeric, 'nothing was paid');
 
 SET LOCAL SESSION AUTHORIZATION affiliate_test_rita;
 SELECT throws_ok($$SELECT * FROM affiliate.record_payment('ann', 'op', now(), 'x')$$, '42501', NULL, 'readers pay nobody');

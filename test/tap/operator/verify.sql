@@ -89,9 +89,9 @@ SELECT is(pg_temp.found($$ALTER TABLE affiliate.entry DISABLE TRIGGER entry_appe
 SELECT is(pg_temp.found($$DROP TRIGGER click_never_deleted ON affiliate.click$$), 'trigger', 'a guard gone');
 SELECT is(pg_temp.found($$DROP TRIGGER entry_append_only ON affiliate.entry; CREATE TRIGGER entry_append_only BEFORE DELETE ON affiliate.entry FOR EACH ROW EXECUTE FUNCTION affiliate._refuse_change();
     ALTER TABLE affiliate.entry ENABLE ALWAYS TRIGGER entry_append_only$$), 'trigger', 'a guard weakened');
-SELECT is(pg_temp.found($$ALTER TABLE affiliate.click OWNER TO postgres$$), 'owner', 'a table of another owner') WHERE current_user = 'postgres'
+SELECT is(pg_temp.found($$ALTER TABLE affiliate.click OWNER TO postgres$$), 'object_owner', 'a table of another owner') WHERE current_user = 'postgres'
 UNION ALL SELECT pass('not postgres') WHERE current_user <> 'postgres';
-SELECT is(pg_temp.found($$ALTER FUNCTION affiliate.release(text, text, text) OWNER TO postgres$$), 'owner', 'a function with a superuser''s rights') WHERE current_user = 'postgres'
+SELECT is(pg_temp.found($$ALTER FUNCTION affiliate.release(text, text, text) OWNER TO postgres$$), 'object_owner', 'a function with a superuser''s rights') WHERE current_user = 'postgres'
 UNION ALL SELECT pass('not postgres') WHERE current_user <> 'postgres';
 SELECT is(pg_temp.found($$GRANT UPDATE ON affiliate.entry TO affiliate_admin$$), 'privilege', 'an append-only table that may be updated');
 SELECT is(pg_temp.found($$GRANT SELECT ON affiliate.customer_pii TO PUBLIC$$), 'privilege', 'something for PUBLIC');
