@@ -310,6 +310,7 @@ private:
         LaterTouch policy = program_.later_coupon;
         bool foreign =
             touch >= 0 && decision.candidates[static_cast<std::size_t>(touch)].affiliate_no != owner.affiliate_no;
+        bool const policy_of_coupon = foreign;
         if (!foreign) {
             touch = touches_.winning_click(decision.candidates);
             policy = program_.later_click == LaterTouch::move ? LaterTouch::keep : program_.later_click;
@@ -322,7 +323,7 @@ private:
             return;
         }
         if (policy == LaterTouch::nobody) {
-            nobody(decision, "later_touch");
+            nobody(decision, policy_of_coupon ? "later_coupon" : "later_click");
             return;
         }
         win(decision, touch, &order);
@@ -349,8 +350,10 @@ private:
             break;
         }
         if (target.code == "organic" && !target.candidates.empty()) explain_nobody(target);
-        if (stated) decision.candidates = std::move(free.candidates);
-        else wait_for_click(order);
+        if (stated) {
+            decision.candidates = std::move(free.candidates);
+            if (free.affiliate_no == decision.affiliate_no) decision.winner = free.winner;
+        } else wait_for_click(order);
         if (const Ownership *owner = result_.owner_at(account_key(order), order.ordered_at))
             decision.customer_since = owner->covers_from;
     }
@@ -372,7 +375,8 @@ private:
         }
         Decision &decision = order.decision;
         if (!click_could_win(decision.method)) return;
-        if (decision.code == "nobody_by_override" || decision.code == "self_referral") return;
+        if (decision.code == "nobody_by_override" || decision.code == "self_referral" || decision.code == "later_coupon")
+            return;
         for (const Sale *line : order.lines)
             if (!line->click_id.empty() && !known_click(line->click_id)) {
                 decision.waits_until = recorded_by(order);
@@ -536,6 +540,7 @@ private:
             });
             if (source->is_special && source->decision.candidates.empty() && depth < 64)
                 decide_special(*source, depth + 1);
+            if (order.is_upgrade) decision.purchase_number = source->decision.purchase_number;
             if (original->is_void || source->decision.affiliate_no == 0) {
                 nobody(decision, original->is_void ? "original_void" : "original_unattributed");
                 return;
@@ -555,7 +560,7 @@ private:
         } else if (names_original(line)) {
             return; // waits for it
         } else {
-            decision.is_flagged = true;
+            result_.reviews.push_back({"original_missing", line.row->transaction_id, name(line.row->sale_kind)});
             const Ownership *const owner = result_.owner_at(account_key(order), order.ordered_at);
             if (owner == nullptr) return;
             candidate.affiliate_no = owner->affiliate_no;
@@ -577,10 +582,6 @@ private:
         }
         win(decision, static_cast<int>(decision.candidates.size()) - 1, &order);
         decision.customer_since = stored.at;
-        if (order.is_upgrade)
-            for (const Order &other : result_.orders)
-                for (const Sale *sale : other.lines)
-                    if (sale == original) decision.purchase_number = other.decision.purchase_number;
     }
 
     static void finish(Decision &decision) {

@@ -30,7 +30,6 @@ struct Decision {
     int would_be_number = 0; ///< of a void order: the number it would have, for the conditions of its rules (M6)
     std::optional<Time> customer_since; ///< when the ownership that covers the order began
     bool is_stated = false;             ///< owner and number are those of a line that was stated
-    bool is_flagged = false;            ///< decided without the reference it should have had
 
     const Candidate *won() const noexcept {
         return winner < 0 ? nullptr : &candidates[static_cast<std::size_t>(winner)];

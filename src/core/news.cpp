@@ -244,7 +244,9 @@ void read_own_take_backs(TakeBacks &take_backs, const std::vector<Dated> &chain,
 }
 
 /// The date of a refund, chargeback or adjustment row: the time of that news, before that of the sale it may repeat (W8).
-Time news_date(const TransactionState &state) {
+/// An UPDATE that dates itself by status_at happened then.
+Time news_date(const TransactionState &state, const TransactionState *before = nullptr) {
+    if (before != nullptr && state.status_at && state.status_at != before->status_at) return *state.status_at;
     return first_of({state.refunded_at, state.completed_at, state.status_at, state.ordered_at}, state.recorded_at);
 }
 
@@ -290,7 +292,7 @@ void add_to(const Follower &follower, TakeBacks &take_backs, const Program &prog
                             state.status == Status::refund_failed;
         Time const at = failed ? chain[i].at(state.status_at)
                                : (chain[i].on_arrival ? state.recorded_at
-                                                      : news_date(state));
+                                                      : news_date(state, i > 0 ? chain[i - 1].state : nullptr));
         switch (state.effect) {
         case Effect::refund:
             take_backs.refund(follower.id, at, failed, state.amount ? std::optional(state.amount->abs()) : std::nullopt,
@@ -447,7 +449,8 @@ News read_news(const CaseFile &file, Time now) {
     }
     for (Follower &item : followers) {
         if (item.original.empty()) {
-            if (item.row().effect == Effect::refund || item.row().effect == Effect::chargeback)
+            // An adjustment without any original concerns no sale.
+            if (item.row().effect == Effect::refund || item.row().effect == Effect::chargeback || !item.account.empty())
                 without_reference.push_back(std::move(item));
             continue;
         }

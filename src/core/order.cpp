@@ -45,7 +45,7 @@ std::vector<Order> orders_of(const News &news, const Program &program) {
             if (order.first_completed_recorded_at == 0 ||
                 line->first_completed_recorded_at < order.first_completed_recorded_at)
                 order.first_completed_recorded_at = line->first_completed_recorded_at;
-            if (line->row->effect == Effect::sale && !line->is_void && !is_upgrade(*line, program) &&
+            if (line->row->effect == Effect::sale && !line->is_void && !line->is_test && !is_upgrade(*line, program) &&
                 (!line->is_zero() || program.zero_amount_counts))
                 order.has_number = true;
         }

@@ -413,12 +413,10 @@ ConversionTarget Commissions::conversion(const Attribution &attribution, const O
         add_stated_rules(line, *before, target);
         return target;
     }
-    if (plan == nullptr) {
-        row.code = "no_plan";
-        return target;
+    if (plan != nullptr) {
+        row.plan_no = plan->no;
+        add_rules(line, *plan, decision.affiliate_no, 0, target);
     }
-    row.plan_no = plan->no;
-    add_rules(line, *plan, decision.affiliate_no, 0, target);
     if (affiliate != nullptr)
         for (int level = 1; int const upline_no = affiliate->upline_at(level, sale.ordered_at); ++level) {
             const Affiliate *const upline = rulebook_.affiliate(upline_no);
@@ -431,7 +429,8 @@ ConversionTarget Commissions::conversion(const Attribution &attribution, const O
         }
     bool const owner_earns = std::any_of(target.commissions.begin(), target.commissions.end(),
                                          [](const Target &item) { return item.rule->level == 0; });
-    if (!owner_earns) row.code = "out_of_scope";
+    if (plan == nullptr) row.code = "no_plan";
+    else if (!owner_earns) row.code = "out_of_scope";
     else if (std::all_of(target.commissions.begin(), target.commissions.end(), [](const Target &item) {
                  return item.cap_room && item.accrued.is_zero();
              }))

@@ -138,8 +138,9 @@ void TakeBacks::play(State &state, const Piece &piece, const Decimal &gross) {
         if (piece.amount) subject.amount = piece.amount;
         else if (!subject.amount) subject.amount = left(gross - state.refunded(gross) - state.lost());
         subject.known = true;
-        subject.open = news == DisputeNews::opened;
-        subject.in_force = news == DisputeNews::lost;
+        // Only winning reinstates: a lost dispute that is opened anew stays lost.
+        if (news != DisputeNews::opened) subject.in_force = news == DisputeNews::lost;
+        subject.open = news == DisputeNews::opened && !subject.in_force;
         break;
     }
     case Kind::adjustment: state.adjustments[piece.id] = piece.amount.value_or(Decimal{}); break;

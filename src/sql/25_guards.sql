@@ -61,6 +61,33 @@ $$;
 COMMENT ON FUNCTION affiliate._refuse_overpayment() IS 'Trigger of commission: refuses a payment beyond accrued less reversed (I6).';
 
 -- Merging of customers does not exist yet: an alias may only be given to an id that owns nothing, and to no other alias.
+CREATE FUNCTION affiliate._refuse_other_click() RETURNS trigger
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    told affiliate.click%ROWTYPE := NEW;
+BEGIN
+    -- who clicked may become known later, once; the clock of the recording stays
+    told.visitor_id := coalesce(OLD.visitor_id, NEW.visitor_id);
+    told.customer_id := coalesce(OLD.customer_id, NEW.customer_id);
+    NEW.recorded_at := OLD.recorded_at;
+    NEW.cluster_no := OLD.cluster_no;
+    OLD.visitor_id := told.visitor_id;
+    OLD.customer_id := told.customer_id;
+    OLD.written_xid := NEW.written_xid;
+    IF NEW IS DISTINCT FROM OLD THEN
+        RAISE EXCEPTION USING ERRCODE = 'AF011',
+            MESSAGE = format('click "%s" is stored with other content', NEW.click_id),
+            DETAIL = 'A click never changes; only a visitor or customer that was unknown may be added.',
+            HINT = 'Use a click_id once; affiliate.new_click_id() makes them.', TABLE = 'click', SCHEMA = 'affiliate';
+    END IF;
+    NEW.written_xid := pg_current_xact_id(); -- the drain reads it anew
+    RETURN NEW;
+END
+$$;
+COMMENT ON FUNCTION affiliate._refuse_other_click() IS 'Row trigger of click: a click_id re-sent with other content changes nothing.';
+
 CREATE FUNCTION affiliate._check_alias() RETURNS trigger
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp

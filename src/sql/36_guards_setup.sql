@@ -27,6 +27,8 @@ BEGIN
         SELECT t, '%s_never_truncated', 'BEFORE TRUNCATE ON affiliate.%I FOR EACH STATEMENT EXECUTE FUNCTION affiliate._refuse_delete()', 'A'
         FROM unnest(never_deleted) AS t
         UNION ALL
+        SELECT 'click', '%s_unchanged', 'BEFORE UPDATE ON affiliate.%I FOR EACH ROW EXECUTE FUNCTION affiliate._refuse_other_click()', 'O'
+        UNION ALL
         SELECT t, '%s_rulebook_changed', 'AFTER INSERT OR DELETE OR UPDATE ON affiliate.%I FOR EACH ROW EXECUTE FUNCTION affiliate._rulebook_changed()', 'A'
         FROM unnest(rulebook) AS t
         UNION ALL

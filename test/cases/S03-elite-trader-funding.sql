@@ -12,12 +12,12 @@
 --    an ownership_window). Later touches of others change nothing: later_click and later_coupon
 --    'keep', the defaults.
 -- 3. "For the first 45 days" and "the first month" (30 days) run from the customer's first purchase:
---    days_since_first_purchase. Days are whole spans of 24 hours; day 0 to day 44 pay. From the click
---    it would be days_since_touch; this history pays the same.
+--    days_since_first_purchase. Days are whole spans of 24 hours; day 0 to day 44 pay. From the
+--    click it would be days_since_touch; this history pays the same.
 -- 4. "Fast Track: 7 % of each purchase" names no limit, so there is none.
 -- 5. "$5 flat, only when bought at the standard rate": a reset sold at any discount earns nothing.
 -- 6. 15 % of 67.50 is shown as 10.12: rounding 'down' ('half_even' would show the same).
--- 7. "Confirmed 14-20 days after purchase": a hold of 14 days; the monthly payments are the same with 20.
+-- 7. "Confirmed 14-20 days after purchase": a hold of 14 days; with 20 the payments are the same.
 -- 8. A renewal is a purchase of the product that is renewed.
 --
 -- A reset names the order of the account that is reset (original_transaction_id), as a shop knows it; its

@@ -205,7 +205,7 @@ class Fold:
             if self.program['bind_purchase'] == 'first_attributed' or order.number == 1:
                 self.hit('W7 begins', order.key)
                 self.begin(scope, decision, order.ordered_at, order.completed_at, order.key)
-        elif decision.ownership is latest:
+        elif decision.affiliate == latest.affiliate and latest.begins_at <= order.ordered_at < latest.ends_at:
             if self.program['ownership_kind'] == 'rolling' and self.condition_holds(self, order, decision):
                 self.hit('W7 rolling restart', order.key)
                 latest.runs_from = max(latest.runs_from, order.completed_at)

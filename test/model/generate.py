@@ -147,7 +147,7 @@ class Historian:
             signup = max(click['clicked_at'] + timedelta(seconds=r.randint(1, 90000)), START)
             signup = min(signup, self.now)
         row = {'customer_id': customer, 'program_id': self.program_of(customer), 'signup_date': signup,
-               'affiliate_id': self.declared() if r.random() < 0.4 else None,
+               'affiliate_id': self.declared() if r.random() < 0.6 and customer <= 'c4' else None,
                'last_modified_date': r.choice([None, signup]), 'click_id': click['click_id'] if click and r.random() < 0.5 else None,
                'country_code': r.choice([None, 'DE', 'FR']), 'kyc_status_id': None,
                'payment_fingerprint': r.choice([None, None, None, None, 'fp-a1', 'fp-a3']), 'source': 'shop'}
@@ -180,7 +180,7 @@ class Historian:
             return None
         customer = r.choice(sorted(self.world.customer))
         changes = {'last_modified_date': self.recent()} if r.random() < 0.8 else {}
-        changes.update(r.choice([{'country_code': r.choice(['DE', 'FR', 'AT'])}, {'affiliate_id': self.declared()}]))
+        changes.update(r.choice([{'country_code': r.choice(['DE', 'FR', 'AT'])}, {'affiliate_id': self.declared()}][:2 if customer <= 'c4' else 1]))
         return self.do(Update('customer', customer, changes))
 
     def declared(self):
@@ -227,7 +227,7 @@ class Historian:
             row['click_id'] = click['click_id'] if click and r.random() < 0.8 else r.choice(sorted(self.world.clicks))
         elif r.random() < 0.1:
             row['click_id'] = self.name('late')
-        if r.random() < 0.15:
+        if r.random() < 0.25 and row['customer_id'] > 'c4':
             row['affiliate_id'], row['source'] = self.declared(), 'shop'
         if r.random() < 0.06:
             row['payment_fingerprint'] = r.choice(['fp-a1', 'fp-a2', 'fp-a3', 'fp-other'])

@@ -11,7 +11,8 @@ def kind_of(problem):
         return None
     found = re.search(r'(conversion|commission|ownership|refused|accepted, but|verify|settling twice|paid|did not pay|queue)', problem)
     field = re.search(r'(state|affiliate|quantity|gross|refunded|charged|number|accrued|reversed|paid|is_void)\b', problem[found.end():]) if found else None
-    return (found and found.group(1), field and field.group(1))
+    words = re.search(r'expected ([a-z-]+)[^,]*, got ([a-z-]+)', problem)
+    return (found and found.group(1), field and field.group(1), words and words.groups())
 
 
 def shrink(history, play):

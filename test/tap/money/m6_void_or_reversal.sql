@@ -1,6 +1,6 @@
 -- M6: refunds inside the cooling-off void, everything later reverses; disputes never void; success bonuses; after payment.
 BEGIN;
-SELECT plan(37);
+SELECT plan(36);
 \ir ../settle/_rig.sql
 SELECT pg_temp.program(p) FROM unnest('{main,keep,reverse,never}'::text[]) AS p;
 UPDATE affiliate.program SET success_bonus_refund = program_id WHERE program_id IN ('keep', 'reverse');
