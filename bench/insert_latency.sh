@@ -9,36 +9,42 @@ prepare() {
     : >"$LATENCIES"
 }
 
-# pgbench_mean SCRIPT: mean latency in microseconds; mean and 99th percentile go to $LATENCIES.
-pgbench_mean() {
+# pgbench_run SCRIPT: "mean median" latency in microseconds; those and the 99th percentile go to $LATENCIES.
+pgbench_run() {
     local log=$HOME_DIR/pgbench_log
     rm -f "$log".*
     PGOPTIONS="-c synchronous_commit=off" pgbench -n -M prepared -c 1 -j 1 -T "$SECONDS_EACH" --random-seed=1 \
         -D customers=$CUSTOMERS --log --log-prefix="$log" -f "$BENCH/pgbench/$1.sql" >"$HOME_DIR/pgbench.out" 2>&1 ||
         { cat "$HOME_DIR/pgbench.out" >&2; return 1; }
     cat "$log".* | awk '{print $3}' | sort -n |
-        awk -v name="$1" '{v[NR] = $1; sum += $1} END {printf "%s %.2f %d\n", name, sum / NR, v[int(NR * 0.99)]}' >>"$LATENCIES"
-    tail -n 1 "$LATENCIES" | cut -d ' ' -f 2
+        awk -v name="$1" '{v[NR] = $1; sum += $1}
+            END {printf "%s %.2f %d %d\n", name, sum / NR, v[int((NR + 1) / 2)], v[int(NR * 0.99)]}' >>"$LATENCIES"
+    tail -n 1 "$LATENCIES" | cut -d ' ' -f 2,3
 }
 
 measure_baseline() {
     fresh bench_base
     psql_value -c "SELECT bench.restore('bench_owned', 'bench_base', '{transaction}')" >/dev/null
     vacuum_tables bench_base "VACUUM ANALYZE"
-    pgbench_mean insert_bare
+    pgbench_run insert_bare
 }
 
 measure_ours() {
     fresh affiliate
     psql_value -c "SELECT bench.restore('bench_owned', 'affiliate', bench.written_tables())" >/dev/null
     vacuum_tables affiliate "VACUUM ANALYZE"
-    pgbench_mean insert_settled
+    pgbench_run insert_settled
     psql_value -c "SELECT bench.check_settled()" >/dev/null
 }
 
-# p99 SCRIPT: the median of the rounds, without the first.
-p99() { median $(sed -n "s/^$1 [^ ]* //p" "$LATENCIES" | tail -n +2); }
-
-result() {
-    report "mean: ours $(calculate "$(median "${OURS[@]}")" %.0f) us, baseline $(calculate "$(median "${BASE[@]}")" %.0f) us; p99: ours $(p99 insert_settled) us, baseline $(p99 insert_bare) us"
+# latency SCRIPT FIELD: the median of the rounds, without the first; fields are 2 mean, 3 median, 4 99th percentile.
+latency() {
+    local values
+    mapfile -t values < <(awk -v name="$1" -v field="$2" '$1 == name && rounds++ {print $field}' "$LATENCIES")
+    median "${values[@]}"
 }
+
+# latencies SCRIPT
+latencies() { printf '%.0f us (median %.0f, p99 %.0f)' "$(latency "$1" 2)" "$(latency "$1" 3)" "$(latency "$1" 4)"; }
+
+result() { report "ours $(latencies insert_settled), baseline $(latencies insert_bare)" "median latency"; }

@@ -5,6 +5,6 @@ SET enable_seqscan = off;
 COPY bench_plpgsql.transaction (:columns) FROM :'first';
 ANALYZE bench_plpgsql.transaction, bench_plpgsql.ownership, bench_plpgsql.conversion, bench_plpgsql.conversion_entry, bench_plpgsql.commission,
     bench_plpgsql.entry;
-SELECT clock_timestamp() AS started \gset
+\ir ../sql/watch_start.sql
 COPY bench_plpgsql.transaction (:columns) FROM :'file';
-SELECT extract(epoch FROM clock_timestamp() - :'started');
+\ir ../sql/watch_stop.sql

@@ -1,5 +1,5 @@
 -- psql variables: file, columns.
 SET pg_affiliate.inline_budget = 0;
-SELECT clock_timestamp() AS started \gset
+\ir watch_start.sql
 COPY affiliate.transaction (:columns) FROM :'file';
-SELECT extract(epoch FROM clock_timestamp() - :'started');
+\ir watch_stop.sql

@@ -3,6 +3,6 @@
 SET pg_affiliate.inline_budget = 0;
 COPY affiliate.transaction (:columns) FROM :'first';
 ANALYZE affiliate.transaction, affiliate.ownership, affiliate.conversion, affiliate.conversion_entry, affiliate.commission, affiliate.entry;
-SELECT clock_timestamp() AS started \gset
+\ir watch_start.sql
 COPY affiliate.transaction (:columns) FROM :'file';
-SELECT extract(epoch FROM clock_timestamp() - :'started');
+\ir watch_stop.sql

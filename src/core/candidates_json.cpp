@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: PostgreSQL
-// conversion.candidates as text, in the very form in which PostgreSQL prints a jsonb value (keys by length, blanks after
-// colon and comma), so that an unchanged decision compares equal to what is stored.
+// conversion.candidates as JSON text.
 #include "core/json.hpp"
 #include "core/rule.hpp"
 

@@ -83,7 +83,9 @@ const char *name(ConversionState state) noexcept;
 
 /// A row of affiliate.conversion: the decision, and the running totals of its conversion_entries.
 struct ConversionRow {
-    std::string transaction_id, code, order_key, currency, fx_source, candidates;
+    std::string transaction_id, code, order_key, currency, fx_source;
+    std::string candidates;             ///< JSON; of a stored row only its digest is read
+    std::int64_t candidates_digest = 0; ///< json_digest() of it
     bool registration = false;
     ConversionState state = ConversionState::pending;
     int affiliate_no = 0, purchase_number = 0, agreement_no = 0, plan_no = 0, version = 0;

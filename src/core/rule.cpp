@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "core/json.hpp"
+
 namespace affiliate::core {
 
 namespace {
@@ -336,6 +338,7 @@ ConversionTarget Commissions::conversion(const Attribution &attribution, const O
     row.code = decision.code;
     row.is_conflict = decision.is_conflict;
     row.candidates = candidates_json(decision);
+    row.candidates_digest = json_digest(row.candidates);
     row.ordered_at = sale.ordered_at;
     row.occurred_at = sale.completed_at;
     row.currency = sale.row->currency;
@@ -450,6 +453,7 @@ std::optional<ConversionTarget> Commissions::registration(const Attribution &att
     row.code = decision.code;
     row.is_conflict = decision.is_conflict;
     row.candidates = candidates_json(decision);
+    row.candidates_digest = json_digest(row.candidates);
     row.ordered_at = row.occurred_at = attribution.signup_at;
     row.state = ConversionState::counted;
     row.quantity = 1;

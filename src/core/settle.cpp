@@ -24,7 +24,7 @@ private:
 
 bool same_decision(const ConversionRow &a, const ConversionRow &b) {
     return a.state == b.state && a.affiliate_no == b.affiliate_no && a.method == b.method && a.code == b.code &&
-           a.is_conflict == b.is_conflict && a.candidates == b.candidates && a.order_key == b.order_key &&
+           a.is_conflict == b.is_conflict && a.candidates_digest == b.candidates_digest && a.order_key == b.order_key &&
            a.purchase_number == b.purchase_number && a.ordered_at == b.ordered_at && a.occurred_at == b.occurred_at &&
            a.agreement_no == b.agreement_no && a.plan_no == b.plan_no && a.currency == b.currency &&
            a.fx_rate == b.fx_rate && a.ladder_counts == b.ladder_counts && a.taken_back_at == b.taken_back_at &&

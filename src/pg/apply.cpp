@@ -31,7 +31,7 @@ const char *subject_kind(bool registration) { return registration ? "registratio
 void write_conversions(const std::vector<Outcome> &outcomes) {
     std::vector<const char *> const columns{
         "customer_id", "transaction_id", "kind", "program_no", "state", "affiliate_no", "method", "code", "is_conflict",
-        "candidates", "order_key", "purchase_number", "ordered_at", "occurred_at", "agreement_no", "plan_no", "currency",
+        "candidates", "candidates_digest", "order_key", "purchase_number", "ordered_at", "occurred_at", "agreement_no", "plan_no", "currency",
         "fx_rate", "fx_source", "fx_valid_from", "ladder_counts", "taken_back_at", "is_test", "quantity", "gross",
         "refunded", "charged_back", "charged_back_count", "version"};
     RowWriter inserted("conversion", columns), updated("conversion", columns);
@@ -57,6 +57,7 @@ void write_conversions(const std::vector<Outcome> &outcomes) {
             writer.put(row.code);
             writer.put(row.is_conflict);
             writer.put(make_jsonb(row.candidates));
+            writer.put(Int64GetDatum(row.candidates_digest));
             writer.put(row.order_key);
             writer.put_number(row.purchase_number);
             writer.put(row.ordered_at);
@@ -100,7 +101,7 @@ void write_conversions(const std::vector<Outcome> &outcomes) {
         }
     inserted.insert();
     updated.update("UPDATE affiliate.conversion c SET state = r.state, affiliate_no = r.affiliate_no, method = r.method,"
-                   " code = r.code, is_conflict = r.is_conflict, candidates = r.candidates, order_key = r.order_key,"
+                   " code = r.code, is_conflict = r.is_conflict, candidates = r.candidates, candidates_digest = r.candidates_digest, order_key = r.order_key,"
                    " purchase_number = r.purchase_number, ordered_at = r.ordered_at, occurred_at = r.occurred_at,"
                    " agreement_no = r.agreement_no, plan_no = r.plan_no, currency = r.currency, fx_rate = r.fx_rate,"
                    " fx_source = r.fx_source, fx_valid_from = r.fx_valid_from, ladder_counts = r.ladder_counts,"

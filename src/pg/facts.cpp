@@ -214,7 +214,7 @@ void keep_earlier_states(const std::string &table, const std::vector<Datum> &sta
     std::string const key = table + std::to_string(array_type);
     const std::string &kept = texts->try_emplace(key, text).first->second;
     Query &statement =
-        statements->try_emplace(key, kept.c_str(), std::initializer_list<Oid>{array_type}).first->second;
+        statements->try_emplace(key, kept.c_str(), std::vector<Oid>{array_type}).first->second;
     statement.write({make_row_array(states, row_type)});
 }
 

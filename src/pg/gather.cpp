@@ -2,7 +2,7 @@
 #include <algorithm>
 #include <unordered_map>
 
-#include "pg/query.hpp"
+#include "pg/index_read.hpp"
 #include "pg/store.hpp"
 
 #include "pg/postgres.hpp"
@@ -13,94 +13,90 @@ namespace {
 
 using namespace affiliate::core;
 
-#define TRANSACTION_COLUMNS(t)                                                                                         \
-    t ".program_id, " t ".transaction_id, " t ".transaction_type, " t ".status, " t ".currency, " t ".amount, "        \
-    t ".ordered_at, " t ".completed_at, " t ".refunded_at, " t ".status_at, " t ".refunded_amount, "                   \
-    t ".refund_reason, " t ".order_id, " t ".account_id, " t ".original_transaction_id, " t ".original_account_id, "   \
-    t ".original_challenge_id, " t ".product_id, " t ".challenge_type, " t ".phase, " t ".account_size, "              \
-    t ".list_price, " t ".discount, " t ".tax, " t ".fee, " t ".wallet_credit, " t ".collected, " t ".coupon_codes, "  \
-    t ".click_id, " t ".affiliate_id, " t ".campaign_id, " t ".payment_fingerprint, " t ".metadata, " t ".is_test, "   \
-    t ".version, " t ".recorded_at"
+using Columns = std::vector<const char *>;
 
-/// The statements of gather; one set per backend.
-struct Queries {
-    Query aliases{"SELECT customer_id, canonical_id FROM affiliate.customer_alias"
-                  " WHERE customer_id = ANY ($1) OR canonical_id = ANY ($1)",
-                  {TEXTARRAYOID}};
-    Query transactions{
-        "SELECT t.customer_id, " TRANSACTION_COLUMNS("t") " FROM affiliate.transaction t WHERE t.customer_id = ANY ($1)",
-        {TEXTARRAYOID}};
-    Query reports{"SELECT r.customer_id, " TRANSACTION_COLUMNS("r")
-                  " FROM affiliate.transaction_report r WHERE r.customer_id = ANY ($1)",
-                  {TEXTARRAYOID}};
-    Query hypothetical{"SELECT t.customer_id, " TRANSACTION_COLUMNS("t")
-                       " FROM pg_catalog.jsonb_populate_record(NULL::affiliate.transaction, $1) t",
-                       {JSONBOID}};
+const Columns &transaction_columns() {
+    static const Columns *const columns = new Columns{
+        "customer_id", "program_id", "transaction_id", "transaction_type", "status", "currency", "amount", "ordered_at",
+        "completed_at", "refunded_at", "status_at", "refunded_amount", "refund_reason", "order_id", "account_id",
+        "original_transaction_id", "original_account_id", "original_challenge_id", "product_id", "challenge_type", "phase",
+        "account_size", "list_price", "discount", "tax", "fee", "wallet_credit", "collected", "coupon_codes", "click_id",
+        "affiliate_id", "campaign_id", "payment_fingerprint", "metadata", "is_test", "version", "recorded_at"};
+    return *columns;
+}
+const Columns &customer_columns() {
+    static const Columns *const columns = new Columns{
+        "customer_id", "program_id", "signup_date", "affiliate_id", "last_modified_date", "campaign_id", "click_id",
+        "coupon_codes", "lang_id", "country_code", "kyc_status_id", "sales_status_id", "payment_fingerprint", "is_test",
+        "version", "recorded_at"};
+    return *columns;
+}
+const Columns &click_columns() {
+    static const Columns *const columns = new Columns{"customer_id", "click_id",    "program_id", "link_id",
+                                                      "affiliate_id", "campaign_id", "clicked_at", "recorded_at"};
+    return *columns;
+}
+const Columns &dispute_columns() {
+    static const Columns *const columns =
+        new Columns{"transaction_id", "dispute_id", "amount",      "lost_amount", "opened_at",       "closed_at",
+                    "outcome",        "version",    "recorded_at", "ref_source",  "ref_kind", "ref_external_id"};
+    return *columns;
+}
+
+/// The reads of gather; one set per backend. Each is named after what it finds by what.
+struct Reads {
+    IndexRead aliases{"customer_alias", "customer_alias_canonical_idx", {"customer_id", "canonical_id"}};
+    IndexRead canonical{"customer_alias", "customer_alias_pkey", {"customer_id", "canonical_id"}};
+    IndexRead transactions{"transaction", "transaction_pkey", transaction_columns()};
+    IndexRead reports{"transaction_report", "transaction_report_pkey", transaction_columns()};
     // News about a sale that does not name the customer (W12).
-    Query anonymous{"SELECT t.original_transaction_id, " TRANSACTION_COLUMNS("t")
-                    " FROM affiliate.transaction t"
-                    " WHERE t.customer_id = '' AND t.original_transaction_id = ANY ($1)"
-                    " UNION ALL SELECT t.original_transaction_id, " TRANSACTION_COLUMNS("r")
-                    " FROM affiliate.transaction t JOIN affiliate.transaction_report r"
-                    " ON r.transaction_id = t.transaction_id AND r.customer_id = ''"
-                    " WHERE t.customer_id = '' AND t.original_transaction_id = ANY ($1)",
-                    {TEXTARRAYOID}};
-    Query customers{"SELECT customer_id, program_id, signup_date, affiliate_id, last_modified_date, campaign_id, click_id,"
-                    " coupon_codes, lang_id, country_code, kyc_status_id, sales_status_id, payment_fingerprint, is_test,"
-                    " version, recorded_at FROM affiliate.customer WHERE customer_id = ANY ($1)",
-                    {TEXTARRAYOID}};
-    Query customer_reports{
-        "SELECT customer_id, program_id, signup_date, affiliate_id, last_modified_date, campaign_id, click_id,"
-        " coupon_codes, lang_id, country_code, kyc_status_id, sales_status_id, payment_fingerprint, is_test,"
-        " version, recorded_at FROM affiliate.customer_report WHERE customer_id = ANY ($1)",
-        {TEXTARRAYOID}};
-#define CLICK_COLUMNS "c.click_id, c.program_id, c.link_id, c.affiliate_id, c.campaign_id, c.clicked_at, c.recorded_at"
-    Query clicks{"SELECT c.customer_id, " CLICK_COLUMNS " FROM affiliate.click c WHERE c.customer_id = ANY ($1)"
-                 " UNION ALL SELECT v.customer_id, " CLICK_COLUMNS " FROM affiliate.visitor_customer v"
-                 " JOIN affiliate.click c ON c.visitor_id = v.visitor_id WHERE v.customer_id = ANY ($1)",
-                 {TEXTARRAYOID}};
-    Query clicks_by_id{"SELECT NULL::text, " CLICK_COLUMNS " FROM affiliate.click c WHERE c.click_id = ANY ($1)",
-                       {TEXTARRAYOID}};
-    Query disputes{"SELECT transaction_id, dispute_id, amount, lost_amount, opened_at, closed_at, outcome, version,"
-                   " recorded_at FROM affiliate.dispute WHERE transaction_id = ANY ($1)"
-                   " UNION ALL SELECT r.transaction_id, d.dispute_id, d.amount, d.lost_amount, d.opened_at, d.closed_at,"
-                   " d.outcome, d.version, d.recorded_at FROM affiliate.transaction_ref r JOIN affiliate.dispute d"
-                   " ON d.ref_external_id = r.external_id AND d.ref_source = r.source AND d.ref_kind = r.kind"
-                   " AND d.transaction_id IS NULL WHERE r.transaction_id = ANY ($1)",
-                   {TEXTARRAYOID}};
-    Query dispute_reports{"SELECT NULL::text, dispute_id, amount, lost_amount, opened_at, closed_at, outcome, version,"
-                          " recorded_at FROM affiliate.dispute_report WHERE dispute_id = ANY ($1)",
-                          {TEXTARRAYOID}};
-    Query accounts{"SELECT customer_id, account_id, challenge_id FROM affiliate.account WHERE customer_id = ANY ($1)",
-                   {TEXTARRAYOID}};
-    Query overrides{"SELECT customer_id, program_no, override_no, affiliate_no, transaction_id, valid_from, valid_until,"
-                    " paid_lines FROM affiliate.attribution_override WHERE customer_id = ANY ($1)",
-                    {TEXTARRAYOID}};
-    Query matches{"SELECT customer_id, transaction_id, matched_transaction_id FROM affiliate.refund_match"
-                  " WHERE customer_id = ANY ($1)",
-                  {TEXTARRAYOID}};
-    Query ownerships{"SELECT customer_id, program_no, account_id, ownership_no, affiliate_no, begins_at, runs_from, ends_at,"
-                     " is_latest, cause FROM affiliate.ownership WHERE customer_id = ANY ($1)"
-                     " ORDER BY customer_id, program_no, account_id, ownership_no",
-                     {TEXTARRAYOID}};
-    Query conversions{"SELECT customer_id, program_no, transaction_id, kind, state, affiliate_no, method, code, is_conflict,"
-                      " candidates::text, order_key, purchase_number, ordered_at, occurred_at, agreement_no, plan_no,"
-                      " currency, fx_rate, fx_source, fx_valid_from, ladder_counts, taken_back_at, is_test, quantity,"
-                      " gross, refunded, charged_back, charged_back_count, stated_at, version"
-                      " FROM affiliate.conversion WHERE customer_id = ANY ($1)",
-                      {TEXTARRAYOID}};
-    Query commissions{"SELECT customer_id, program_no, subject_id, subject_kind, rule_no, affiliate_no, level, currency,"
-                      " accrued, reversed, paid, accrued_when_paid, version, earned_at, eligible_at, hold_reason, is_void,"
-                      " is_provisional, ladder_no, ladder_position, cap_room, uncapped_net, stated_at, uncapped_accrued"
-                      " FROM affiliate.commission WHERE customer_id = ANY ($1)",
-                      {TEXTARRAYOID}};
+    IndexRead anonymous{"transaction", "transaction_original_idx", transaction_columns()};
+    IndexRead anonymous_reports{"transaction_report", "transaction_report_transaction_idx", transaction_columns()};
+    IndexRead customers{"customer", "customer_pkey", customer_columns()};
+    IndexRead customer_reports{"customer_report", "customer_report_pkey", customer_columns()};
+    IndexRead clicks{"click", "click_customer_idx", click_columns()};
+    IndexRead visitors{"visitor_customer", "visitor_customer_pkey", {"customer_id", "visitor_id"}};
+    IndexRead visitor_clicks{"click", "click_visitor_idx",
+                             {"visitor_id", "click_id", "program_id", "link_id", "affiliate_id", "campaign_id",
+                              "clicked_at", "recorded_at"}};
+    IndexRead named_clicks{"click", "click_pkey", click_columns()};
+    IndexRead disputes{"dispute", "dispute_transaction_idx", dispute_columns()};
+    IndexRead refs{"transaction_ref", "transaction_ref_transaction_idx", {"transaction_id", "external_id", "source", "kind"}};
+    IndexRead ref_disputes{"dispute", "dispute_ref_idx", dispute_columns()};
+    IndexRead dispute_reports{"dispute_report", "dispute_report_pkey", dispute_columns()};
+    IndexRead accounts{"account", "account_pkey", {"customer_id", "account_id", "challenge_id"}};
+    IndexRead overrides{"attribution_override", "attribution_override_customer_idx",
+                        {"customer_id", "program_no", "override_no", "affiliate_no", "transaction_id", "valid_from",
+                         "valid_until", "paid_lines"}};
+    IndexRead matches{"refund_match", "refund_match_pkey", {"customer_id", "transaction_id", "matched_transaction_id"}};
+    IndexRead ownerships{"ownership", "ownership_pkey",
+                         {"customer_id", "program_no", "account_id", "ownership_no", "affiliate_no", "begins_at",
+                          "runs_from", "ends_at", "is_latest", "cause"}};
+    IndexRead conversions{"conversion", "conversion_pkey",
+                          {"customer_id", "program_no", "transaction_id", "kind", "state", "affiliate_no", "method", "code",
+                           "is_conflict", "candidates_digest", "order_key", "purchase_number", "ordered_at", "occurred_at",
+                           "agreement_no", "plan_no", "currency", "fx_rate", "fx_source", "fx_valid_from", "ladder_counts",
+                           "taken_back_at", "is_test", "quantity", "gross", "refunded", "charged_back",
+                           "charged_back_count", "stated_at", "version"}};
+    IndexRead commissions{"commission", "commission_pkey",
+                          {"customer_id", "program_no", "subject_id", "subject_kind", "rule_no", "affiliate_no", "level",
+                           "currency", "accrued", "reversed", "paid", "accrued_when_paid", "version", "earned_at",
+                           "eligible_at", "hold_reason", "is_void", "is_provisional", "ladder_no", "ladder_position",
+                           "cap_room", "uncapped_net", "stated_at", "uncapped_accrued"}};
+    Query hypothetical{"SELECT customer_id, program_id, transaction_id, transaction_type, status, currency, amount,"
+                       " ordered_at, completed_at, refunded_at, status_at, refunded_amount, refund_reason, order_id,"
+                       " account_id, original_transaction_id, original_account_id, original_challenge_id, product_id,"
+                       " challenge_type, phase, account_size, list_price, discount, tax, fee, wallet_credit, collected,"
+                       " coupon_codes, click_id, affiliate_id, campaign_id, payment_fingerprint, metadata, is_test,"
+                       " version, recorded_at FROM pg_catalog.jsonb_populate_record(NULL::affiliate.transaction, $1)",
+                       {JSONBOID}};
     Query positions{"SELECT counted, used FROM affiliate.affiliate_position WHERE program_no = $1 AND affiliate_no = $2"
                     " AND kind = $3 AND scope_no = $4 AND window_start = $5",
                     {INT4OID, INT4OID, TEXTOID, INT4OID, TIMESTAMPTZOID}};
 };
 
-Queries &queries() {
-    static Queries *const all = new Queries;
+Reads &reads() {
+    static Reads *const all = new Reads;
     return *all;
 }
 
@@ -113,16 +109,21 @@ public:
 
     /// `hypothetical`: a transaction as jsonb that is decided with the stored ones, or 0.
     std::vector<CaseFile> run(std::vector<std::string> customers, Datum hypothetical) {
-        read_aliases(customers);
-        Datum const ids = make_text_array(customers);
-        read_transactions(ids, hypothetical);
-        read_customers(ids);
-        read_clicks(ids);
+        FreshSnapshot snapshot;
+        ids_ = std::move(customers);
+        read_aliases();
+        read_transactions(hypothetical);
+        read_anonymous_news();
+        read_customers();
+        read_clicks();
         read_disputes();
-        if (names_accounts_) read_accounts(ids);
-        read_overrides(ids);
-        read_posted(ids);
-        if (has_refund_without_reference_) read_matches(ids);
+        if (names_accounts_) read_accounts();
+        read_overrides();
+        read_ownerships();
+        read_conversions();
+        read_commissions();
+        if (has_refund_without_reference_) read_matches();
+        snapshot.close();
         return finish();
     }
 
@@ -143,13 +144,13 @@ private:
         return it == rulebook_.program_by_id.end() ? 0 : it->second;
     }
 
-    void read_aliases(std::vector<std::string> &customers) {
-        Rows rows = queries().aliases.read({make_text_array(customers)});
-        for (std::uint64_t i = 0; i < rows.size(); ++i) {
-            Row const row = rows[i];
-            if (canonical_.try_emplace(row.text(0), row.text(1)).second) customers.push_back(row.text(0));
+    void read_aliases() {
+        std::vector<std::string> found;
+        reads().aliases.each(ids_, [&](const Row &row) {
+            if (canonical_.try_emplace(row.text(0), row.text(1)).second) found.push_back(row.text(0));
             aliases_[row.text(1)].push_back(row.text(0));
-        }
+        });
+        ids_.insert(ids_.end(), found.begin(), found.end());
     }
 
     static TransactionState state(const Row &row, const Rulebook &rulebook) {
@@ -209,57 +210,61 @@ private:
         file.transactions.push_back(std::move(s));
     }
 
-    void read_transactions(Datum ids, Datum hypothetical) {
-        auto const read = [this](Rows rows) {
-            for (std::uint64_t i = 0; i < rows.size(); ++i) {
-                Row const row = rows[i];
-                if (CaseFile *found = file(row.text(0), program_no(row.text(1)))) add(*found, state(row, rulebook_));
-            }
+    void read_transactions(Datum hypothetical) {
+        auto const read = [this](const Row &row) {
+            if (CaseFile *found = file(row.text(0), program_no(row.text(1)))) add(*found, state(row, rulebook_));
         };
-        read(queries().transactions.read({ids}));
-        if (hypothetical != 0) read(queries().hypothetical.read({hypothetical}));
-        if (has_reports_) read(queries().reports.read({ids}));
-        if (sale_files_.empty()) return;
-        for (const auto &[id, unused] : sale_files_) sale_ids_.push_back(id);
-        sale_id_array_ = make_text_array(sale_ids_);
-        Rows rows = queries().anonymous.read({sale_id_array_});
-        for (std::uint64_t i = 0; i < rows.size(); ++i) {
-            Row const row = rows[i];
-            if (auto const it = sale_files_.find(row.text(0)); it != sale_files_.end())
-                it->second->transactions.push_back(state(row, rulebook_));
+        reads().transactions.each(ids_, read);
+        if (hypothetical != 0) {
+            Rows rows = reads().hypothetical.read({hypothetical});
+            for (std::uint64_t i = 0; i < rows.size(); ++i) read(rows[i]);
         }
+        if (has_reports_) reads().reports.each(ids_, read);
+        for (const auto &[id, unused] : sale_files_) sale_ids_.push_back(id);
     }
 
-    void read_customers(Datum ids) {
+    void read_anonymous_news() {
+        std::unordered_map<std::string, CaseFile *> followers;
+        reads().anonymous.each(sale_ids_, [&](const Row &row) {
+            TransactionState news = state(row, rulebook_);
+            CaseFile *const found = sale_files_[news.original_transaction_id];
+            if (news.version > 0) followers[news.transaction_id] = found;
+            found->transactions.push_back(std::move(news));
+        });
+        std::vector<std::string> ids;
+        for (const auto &[id, unused] : followers) ids.push_back(id);
+        reads().anonymous_reports.each(ids, [&](const Row &row) {
+            followers[row.text(2)]->transactions.push_back(state(row, rulebook_));
+        });
+    }
+
+    void read_customers() {
         bool has_history = false;
-        auto const read = [&](Rows rows) {
-            for (std::uint64_t i = 0; i < rows.size(); ++i) {
-                Row const row = rows[i];
-                CaseFile *const found = file(row.text(0), program_no(row.text(1)));
-                if (found == nullptr) continue;
-                CustomerState s;
-                s.customer_id = row.text(0);
-                s.signup_at = row.time(2);
-                s.declared_affiliate = row.text(3);
-                s.modified_at = row.time(4);
-                s.campaign_id = row.text(5);
-                s.click_id = row.text(6);
-                s.coupon_codes = row.texts(7);
-                s.language = row.text(8);
-                s.country = row.text(9);
-                s.kyc_status = row.text(10);
-                s.sales_status = row.text(11);
-                s.payment_fingerprint = row.text(12);
-                s.is_test = row.boolean(13);
-                s.version = row.integer(14);
-                s.recorded_at = *row.time(15);
-                has_history = has_history || s.version > 0;
-                if (!s.click_id.empty()) named_clicks_[s.click_id].push_back(found);
-                found->customer.push_back(std::move(s));
-            }
+        auto const read = [&](const Row &row) {
+            CaseFile *const found = file(row.text(0), program_no(row.text(1)));
+            if (found == nullptr) return;
+            CustomerState s;
+            s.customer_id = row.text(0);
+            s.signup_at = row.time(2);
+            s.declared_affiliate = row.text(3);
+            s.modified_at = row.time(4);
+            s.campaign_id = row.text(5);
+            s.click_id = row.text(6);
+            s.coupon_codes = row.texts(7);
+            s.language = row.text(8);
+            s.country = row.text(9);
+            s.kyc_status = row.text(10);
+            s.sales_status = row.text(11);
+            s.payment_fingerprint = row.text(12);
+            s.is_test = row.boolean(13);
+            s.version = row.integer(14);
+            s.recorded_at = *row.time(15);
+            has_history = has_history || s.version > 0;
+            if (!s.click_id.empty()) named_clicks_[s.click_id].push_back(found);
+            found->customer.push_back(std::move(s));
         };
-        read(queries().customers.read({ids}));
-        if (has_history) read(queries().customer_reports.read({ids}));
+        reads().customers.each(ids_, read);
+        if (has_history) reads().customer_reports.each(ids_, read);
     }
 
     void add_click(CaseFile &file, const Row &row) {
@@ -284,95 +289,102 @@ private:
         file.clicks.push_back(std::move(click));
     }
 
-    void read_clicks(Datum ids) {
-        Rows rows = queries().clicks.read({ids});
-        for (std::uint64_t i = 0; i < rows.size(); ++i) {
-            Row const row = rows[i];
+    void read_clicks() {
+        reads().clicks.each(ids_, [&](const Row &row) {
             if (CaseFile *found = file(row.text(0), program_no(row.text(2)))) add_click(*found, row);
-        }
-        if (named_clicks_.empty()) return;
-        std::vector<std::string> click_ids;
+        });
+        std::unordered_map<std::string, std::vector<std::string>> customers_of; // by visitor
+        reads().visitors.each(ids_, [&](const Row &row) { customers_of[row.text(1)].push_back(row.text(0)); });
+        std::vector<std::string> visitors, click_ids;
+        for (const auto &[visitor, unused] : customers_of) visitors.push_back(visitor);
+        reads().visitor_clicks.each(visitors, [&](const Row &row) {
+            for (const std::string &customer : customers_of[row.text(0)])
+                if (CaseFile *found = file(customer, program_no(row.text(2)))) add_click(*found, row);
+        });
         for (const auto &[id, unused] : named_clicks_) click_ids.push_back(id);
-        rows = queries().clicks_by_id.read({make_text_array(click_ids)});
-        for (std::uint64_t i = 0; i < rows.size(); ++i) {
-            Row const row = rows[i];
+        reads().named_clicks.each(click_ids, [&](const Row &row) {
             for (CaseFile *found : named_clicks_[row.text(1)]) add_click(*found, row);
-        }
+        });
+    }
+
+    static DisputeState dispute(const Row &row, std::string transaction_id) {
+        DisputeState s;
+        s.transaction_id = std::move(transaction_id);
+        s.dispute_id = row.text(1);
+        s.amount = row.decimal(2);
+        s.lost_amount = row.decimal(3);
+        s.opened_at = row.time(4);
+        s.closed_at = row.time(5);
+        std::string const outcome = row.text(6);
+        s.outcome = outcome == "won"       ? DisputeState::Outcome::won
+                    : outcome == "lost"    ? DisputeState::Outcome::lost
+                    : outcome == "partial" ? DisputeState::Outcome::partial
+                                           : DisputeState::Outcome::open;
+        s.version = row.integer(7);
+        s.recorded_at = *row.time(8);
+        return s;
     }
 
     void read_disputes() {
-        if (sale_ids_.empty()) return;
-        std::unordered_map<std::string, std::string> transaction_of;
-        auto const read = [&](Rows rows) {
-            for (std::uint64_t i = 0; i < rows.size(); ++i) {
-                Row const row = rows[i];
-                DisputeState s;
-                s.dispute_id = row.text(1);
-                if (!row.is_null(0)) transaction_of[s.dispute_id] = row.text(0);
-                s.transaction_id = transaction_of[s.dispute_id];
-                s.amount = row.decimal(2);
-                s.lost_amount = row.decimal(3);
-                s.opened_at = row.time(4);
-                s.closed_at = row.time(5);
-                std::string const outcome = row.text(6);
-                s.outcome = outcome == "won"       ? DisputeState::Outcome::won
-                            : outcome == "lost"    ? DisputeState::Outcome::lost
-                            : outcome == "partial" ? DisputeState::Outcome::partial
-                                                   : DisputeState::Outcome::open;
-                s.version = row.integer(7);
-                s.recorded_at = *row.time(8);
-                if (auto const it = sale_files_.find(s.transaction_id); it != sale_files_.end())
-                    it->second->disputes.push_back(std::move(s));
-            }
+        std::unordered_map<std::string, std::string> transaction_of; // by dispute
+        auto const add_dispute = [&](const Row &row, const std::string &transaction_id) {
+            DisputeState s = dispute(row, transaction_id);
+            transaction_of[s.dispute_id] = transaction_id;
+            sale_files_[transaction_id]->disputes.push_back(std::move(s));
         };
-        read(queries().disputes.read({sale_id_array_}));
-        if (transaction_of.empty()) return;
-        std::vector<std::string> dispute_ids;
+        reads().disputes.each(sale_ids_, [&](const Row &row) { add_dispute(row, row.text(0)); });
+        std::map<std::vector<std::string>, std::string> refs; // (external id, source, kind) -> transaction
+        reads().refs.each(sale_ids_, [&](const Row &row) {
+            refs[{row.text(1), row.text(2), row.text(3)}] = row.text(0);
+        });
+        std::vector<std::string> external_ids, dispute_ids;
+        for (const auto &[ref, unused] : refs) external_ids.push_back(ref.front());
+        external_ids.erase(std::unique(external_ids.begin(), external_ids.end()), external_ids.end());
+        reads().ref_disputes.each(external_ids, [&](const Row &row) {
+            auto const it = refs.find({row.text(11), row.text(9), row.text(10)});
+            if (it != refs.end() && row.is_null(0)) add_dispute(row, it->second);
+        });
         for (const auto &[id, unused] : transaction_of) dispute_ids.push_back(id);
-        read(queries().dispute_reports.read({make_text_array(dispute_ids)}));
+        reads().dispute_reports.each(dispute_ids, [&](const Row &row) {
+            const std::string &transaction_id = transaction_of[row.text(1)];
+            sale_files_[transaction_id]->disputes.push_back(dispute(row, transaction_id));
+        });
     }
 
-    void read_accounts(Datum ids) {
-        Rows rows = queries().accounts.read({ids});
-        for (std::uint64_t i = 0; i < rows.size(); ++i) {
-            Row const row = rows[i];
+    void read_accounts() {
+        reads().accounts.each(ids_, [&](const Row &row) {
             for (auto &[key, found] : files_)
                 if (key.first == canonical_[row.text(0)]) found.accounts.push_back({row.text(1), row.text(2)});
-        }
+        });
     }
 
-    void read_overrides(Datum ids) {
-        Rows rows = queries().overrides.read({ids});
-        for (std::uint64_t i = 0; i < rows.size(); ++i) {
-            Row const row = rows[i];
+    void read_overrides() {
+        reads().overrides.each(ids_, [&](const Row &row) {
             if (CaseFile *found = file(row.text(0), row.integer(1)))
                 found->overrides.push_back({row.integer(2), row.integer(3), row.text(4), *row.time(5), *row.time(6),
                                             row.text(7) == "claw_back"});
-        }
+        });
     }
 
-    void read_matches(Datum ids) {
-        Rows rows = queries().matches.read({ids});
-        for (std::uint64_t i = 0; i < rows.size(); ++i) {
-            Row const row = rows[i];
+    void read_matches() {
+        reads().matches.each(ids_, [&](const Row &row) {
             for (auto &[key, found] : files_)
                 if (key.first == canonical_[row.text(0)]) found.refund_matches.push_back({row.text(1), row.text(2)});
-        }
+        });
     }
 
-    void read_posted(Datum ids) {
-        Rows rows = queries().ownerships.read({ids});
-        for (std::uint64_t i = 0; i < rows.size(); ++i) {
-            Row const row = rows[i];
+    void read_ownerships() {
+        reads().ownerships.each(ids_, [&](const Row &row) {
             if (CaseFile *found = file(row.text(0), row.integer(1)))
                 found->ownerships.push_back({row.text(2), row.integer(3), row.integer(4), *row.time(5), *row.time(6),
                                              *row.time(7), row.boolean(8), row.text(9)});
-        }
-        rows = queries().conversions.read({ids});
-        for (std::uint64_t i = 0; i < rows.size(); ++i) {
-            Row const row = rows[i];
+        });
+    }
+
+    void read_conversions() {
+        reads().conversions.each(ids_, [&](const Row &row) {
             CaseFile *const found = file(row.text(0), row.integer(1));
-            if (found == nullptr) continue;
+            if (found == nullptr) return;
             ConversionRow c;
             c.transaction_id = row.text(2);
             c.registration = row.text(3) == "registration";
@@ -386,7 +398,7 @@ private:
                 if (method == name(static_cast<Method>(m))) c.method = static_cast<Method>(m);
             c.code = row.text(7);
             c.is_conflict = row.boolean(8);
-            c.candidates = row.text(9);
+            c.candidates_digest = row.big(9);
             c.order_key = row.text(10);
             c.purchase_number = row.integer(11);
             c.ordered_at = row.time(12);
@@ -408,12 +420,13 @@ private:
             c.stated_at = row.time(28);
             c.version = row.integer(29);
             found->conversions.push_back(std::move(c));
-        }
-        rows = queries().commissions.read({ids});
-        for (std::uint64_t i = 0; i < rows.size(); ++i) {
-            Row const row = rows[i];
+        });
+    }
+
+    void read_commissions() {
+        reads().commissions.each(ids_, [&](const Row &row) {
             CaseFile *const found = file(row.text(0), row.integer(1));
-            if (found == nullptr) continue;
+            if (found == nullptr) return;
             CommissionRow c;
             c.subject_id = row.text(2);
             c.registration = row.text(3) == "registration";
@@ -438,7 +451,7 @@ private:
             c.stated_at = row.time(22);
             c.uncapped_accrued = row.decimal(23);
             found->commissions.push_back(std::move(c));
-        }
+        });
     }
 
     std::vector<CaseFile> finish() {
@@ -454,9 +467,6 @@ private:
                       by_id_and_version(&TransactionState::transaction_id));
             std::sort(found.disputes.begin(), found.disputes.end(), by_id_and_version(&DisputeState::dispute_id));
             std::sort(found.customer.begin(), found.customer.end(), by_id_and_version(&CustomerState::customer_id));
-            for (std::size_t i = found.disputes.size(); i-- > 1;) // a former state named no transaction
-                if (found.disputes[i - 1].dispute_id == found.disputes[i].dispute_id)
-                    found.disputes[i - 1].transaction_id = found.disputes[i].transaction_id;
             if (auto const it = aliases_.find(found.customer_id); it != aliases_.end()) found.aliases = it->second;
             result.push_back(std::move(found));
         }
@@ -464,13 +474,13 @@ private:
     }
 
     const Rulebook &rulebook_;
+    std::vector<std::string> ids_; ///< the customers and all their aliases
     std::unordered_map<std::string, std::string> canonical_;
     std::unordered_map<std::string, std::vector<std::string>> aliases_;
     std::map<std::pair<std::string, int>, CaseFile> files_;
     std::unordered_map<std::string, CaseFile *> sale_files_;
     std::unordered_map<std::string, std::vector<CaseFile *>> named_clicks_;
     std::vector<std::string> sale_ids_;
-    Datum sale_id_array_ = 0;
     bool has_reports_ = false, names_accounts_ = false, has_refund_without_reference_ = false;
 };
 
@@ -488,7 +498,7 @@ private:
     const Value &read(int program_no, int affiliate_no, const char *kind, int scope_no, Time window_start) {
         auto const [it, inserted] = known_.try_emplace({program_no, affiliate_no, kind, scope_no, window_start});
         if (inserted) {
-            Rows rows = queries().positions.read({Int32GetDatum(program_no), Int32GetDatum(affiliate_no), make_text(kind),
+            Rows rows = reads().positions.read({Int32GetDatum(program_no), Int32GetDatum(affiliate_no), make_text(kind),
                                                   Int32GetDatum(scope_no), TimestampTzGetDatum(window_start)});
             if (rows.size() > 0) it->second = {rows[0].integer(0), rows[0].decimal(1).value_or(Decimal{})};
         }
@@ -503,18 +513,18 @@ std::vector<CaseFile> gather(const std::vector<std::string> &customers, const Ru
     return Gathering(rulebook, customers).run(customers, hypothetical);
 }
 
-std::vector<std::string> canonical_customers(const std::vector<std::string> &customers) {
-    std::vector<std::string> result = customers;
-    Rows rows = queries().aliases.read({make_text_array(customers)});
+std::vector<std::string> canonical_customers(std::vector<std::string> customers) {
     std::unordered_map<std::string, std::string> canonical;
-    for (std::uint64_t i = 0; i < rows.size(); ++i) canonical[rows[i].text(0)] = rows[i].text(1);
+    FreshSnapshot snapshot;
+    reads().canonical.each(customers, [&](const Row &row) { canonical[row.text(0)] = row.text(1); });
+    snapshot.close();
     if (!canonical.empty())
-        for (std::string &id : result)
+        for (std::string &id : customers)
             if (auto const it = canonical.find(id); it != canonical.end()) id = it->second;
-    std::sort(result.begin(), result.end());
-    result.erase(std::unique(result.begin(), result.end()), result.end());
-    result.erase(std::remove(result.begin(), result.end(), std::string()), result.end());
-    return result;
+    std::sort(customers.begin(), customers.end());
+    customers.erase(std::unique(customers.begin(), customers.end()), customers.end());
+    customers.erase(std::remove(customers.begin(), customers.end(), std::string()), customers.end());
+    return customers;
 }
 
 std::unique_ptr<Positions> stored_positions() { return std::make_unique<StoredPositions>(); }

@@ -13,7 +13,10 @@ extern "C" {
 #undef PGDLLEXPORT
 #define PGDLLEXPORT __attribute__((visibility("default")))
 
+#include "access/genam.h"
 #include "access/htup_details.h"
+#include "access/skey.h"
+#include "access/stratnum.h"
 #include "access/relation.h"
 #include "access/table.h"
 #include "access/tableam.h"
@@ -49,6 +52,7 @@ extern "C" {
 #include "utils/builtins.h"
 #include "utils/datetime.h"
 #include "utils/datum.h"
+#include "utils/fmgroids.h"
 #include "utils/guc.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
@@ -88,6 +92,15 @@ inline void *guc_extra(std::size_t size) noexcept {
     return ::guc_malloc(LOG, size);
 #else
     return std::malloc(size);
+#endif
+}
+
+/// An index scan with `keys` scan keys.
+inline IndexScanDesc begin_index_scan(Relation table, Relation index, Snapshot snapshot, int keys) {
+#if PG_VERSION_NUM >= 180000
+    return ::index_beginscan(table, index, snapshot, nullptr, keys, 0);
+#else
+    return ::index_beginscan(table, index, snapshot, keys, 0);
 #endif
 }
 

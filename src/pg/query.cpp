@@ -19,7 +19,7 @@ Row Rows::operator[](std::uint64_t index) {
     return {values_.data(), nulls};
 }
 
-Rows Query::run(std::initializer_list<Datum> values, int expected) {
+Rows Query::run(const std::vector<Datum> &values, const char *nulls, int expected) {
     const char *const text = text_;
     if (plan_ == nullptr) {
         Oid *const types = types_.data();
@@ -32,19 +32,19 @@ Rows Query::run(std::initializer_list<Datum> values, int expected) {
         if (plan_ == nullptr) throw core::Error("XX000", "a statement of pg_affiliate cannot be prepared", text);
     }
     SPIPlanPtr const plan = plan_;
-    Datum *const data = const_cast<Datum *>(values.begin());
-    int const result = call([plan, data] { return SPI_execute_plan(plan, data, nullptr, false, 0); });
+    Datum *const data = const_cast<Datum *>(values.data());
+    int const result = call([plan, data, nulls] { return SPI_execute_plan(plan, data, nulls, false, 0); });
     if (result != expected)
         throw core::Error("XX000", "unexpected result of a statement of pg_affiliate", SPI_result_code_string(result));
     return {SPI_tuptable, SPI_processed};
 }
 
-std::uint64_t Query::write(std::initializer_list<Datum> values) {
+std::uint64_t Query::write(const std::vector<Datum> &values, const char *nulls) {
     std::string_view const text(text_);
     int const expected = text.starts_with("UPDATE")   ? SPI_OK_UPDATE
                          : text.starts_with("DELETE") ? SPI_OK_DELETE
                                                       : SPI_OK_INSERT; // a WITH of ours ends in an INSERT
-    return run(values, expected).size();
+    return run(values, nulls, expected).size();
 }
 
 void Query::forget() {
@@ -54,19 +54,21 @@ void Query::forget() {
     call([plan] { SPI_freeplan(plan); });
 }
 
-void set_local(const char *name, const char *value) {
+LocalSettings::LocalSettings() : level_(call([] { return NewGUCNestLevel(); })) {}
+
+void LocalSettings::set(const char *name, const char *value) {
     call([name, value] {
         set_config_option(name, value, PGC_SUSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
     });
 }
 
-IndexPlans::IndexPlans() : level_(call([] { return NewGUCNestLevel(); })) {
-    for (const char *name : {"enable_seqscan", "enable_hashjoin", "enable_mergejoin", "row_security"}) set_local(name, "off");
-}
-
-void IndexPlans::restore() {
+void LocalSettings::restore() {
     int const level = level_;
     call([level] { AtEOXact_GUC(true, level); });
+}
+
+IndexPlans::IndexPlans() {
+    for (const char *name : {"enable_seqscan", "enable_hashjoin", "enable_mergejoin"}) set(name, "off");
 }
 
 AsOwner::AsOwner() {

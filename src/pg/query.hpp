@@ -47,9 +47,9 @@ public:
     bool boolean(int column) const { return !nulls_[column] && DatumGetBool(values_[column]); }
     Datum datum(int column) const { return values_[column]; }
 
-private:
-    friend class Rows;
     Row(const Datum *values, const bool *nulls) : values_(values), nulls_(nulls) {}
+
+private:
     const Datum *values_;
     const bool *nulls_;
 };
@@ -71,33 +71,38 @@ private:
 /// A statement prepared once per backend. `text` must outlive it (a literal).
 class Query {
 public:
-    Query(const char *statement, std::initializer_list<Oid> types) : text_(statement), types_(types) {}
-    Rows read(std::initializer_list<Datum> values) { return run(values, SPI_OK_SELECT); }
-    /// Number of rows written.
-    std::uint64_t write(std::initializer_list<Datum> values);
-    Rows run(std::initializer_list<Datum> values, int expected);
+    Query(const char *statement, std::vector<Oid> types) : text_(statement), types_(std::move(types)) {}
+    Rows read(const std::vector<Datum> &values) { return run(values, nullptr, SPI_OK_SELECT); }
+    /// Number of rows written. `nulls` has an 'n' for each null value, a blank for the others; nullptr = none is null.
+    std::uint64_t write(const std::vector<Datum> &values, const char *nulls = nullptr);
     /// Prepare anew: the tables were replaced.
     void forget();
 
 private:
+    Rows run(const std::vector<Datum> &values, const char *nulls, int expected);
+
     const char *text_;
     std::vector<Oid> types_;
     SPIPlanPtr plan_ = nullptr;
 };
 
-/// While it lives, plans use the indexes whatever the statistics say: a freshly truncated table would otherwise be read
-/// whole for every batch. Restored by restore(), or by the abort of the (sub)transaction.
-class IndexPlans {
+/// Settings changed for a while. Restored by restore(), or by the abort of the (sub)transaction.
+class LocalSettings {
 public:
-    IndexPlans();
+    LocalSettings();
+    void set(const char *name, const char *value);
     void restore();
 
 private:
     int level_;
 };
 
-/// The setting `name` for the rest of the GUC nest level opened by the caller.
-void set_local(const char *name, const char *value);
+/// While it lives, plans use the indexes whatever the statistics say: a freshly truncated table would otherwise be read
+/// whole for every batch.
+class IndexPlans : public LocalSettings {
+public:
+    IndexPlans();
+};
 
 /// The owner of everything, role affiliate_owner, for the time of a settle; as foreign-key triggers switch to the owner
 /// of a table. Restored by restore(), or by the abort of the (sub)transaction.

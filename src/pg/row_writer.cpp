@@ -12,8 +12,8 @@ struct RowWriter::Table {
     Oid row_type = InvalidOid, array_type = InvalidOid;
     TupleDesc descriptor = nullptr;
     std::vector<std::size_t> attributes; ///< index into the row of each written column
-    std::string insert_text;
-    std::unique_ptr<Query> insert;
+    std::string insert_one_text, insert_text;
+    std::unique_ptr<Query> insert_one, insert;
     std::map<std::string, std::unique_ptr<Query>> updates;
 };
 
@@ -38,7 +38,8 @@ RowWriter::Table &RowWriter::table(const char *name, const std::vector<const cha
         return copy;
     });
     table.array_type = call([row_type] { return get_array_type(row_type); });
-    std::string list;
+    std::string list, parameters;
+    std::vector<Oid> types;
     for (const char *column : columns) {
         bool found = false;
         for (int i = 0; i < table.descriptor->natts && !found; ++i)
@@ -48,46 +49,66 @@ RowWriter::Table &RowWriter::table(const char *name, const std::vector<const cha
             }
         if (!found) throw core::Error("XX000", std::string("column \"") + column + "\" of \"" + name + "\" is missing");
         list += (list.empty() ? "" : ", ") + std::string(column);
+        types.push_back(TupleDescAttr(table.descriptor, static_cast<int>(table.attributes.back()))->atttypid);
+        parameters += (parameters.empty() ? "$" : ", $") + std::to_string(types.size());
     }
     table.insert_text = "INSERT INTO affiliate." + std::string(name) + " (" + list + ") SELECT " + list +
                         " FROM pg_catalog.unnest($1)";
-    table.insert = std::make_unique<Query>(table.insert_text.c_str(), std::initializer_list<Oid>{table.array_type});
+    table.insert = std::make_unique<Query>(table.insert_text.c_str(), std::vector<Oid>{table.array_type});
+    table.insert_one_text =
+        "INSERT INTO affiliate." + std::string(name) + " (" + list + ") VALUES (" + parameters + ")";
+    table.insert_one = std::make_unique<Query>(table.insert_one_text.c_str(), types);
     table.row_type = row_type;
     return table;
 }
 
-RowWriter::RowWriter(const char *name, std::vector<const char *> columns) : table_(table(name, columns)) {
-    values_.resize(static_cast<std::size_t>(table_.descriptor->natts));
-    nulls_.assign(values_.size(), 1);
-}
+RowWriter::RowWriter(const char *name, std::vector<const char *> columns) : table_(table(name, columns)) {}
 
-void RowWriter::place(Datum value, bool is_null) {
-    std::size_t const index = table_.attributes[next_++];
-    values_[index] = value;
-    nulls_[index] = is_null ? 1 : 0;
-}
+std::size_t RowWriter::table_width() const noexcept { return table_.attributes.size(); }
 
 void RowWriter::end_row() {
-    if (next_ != table_.attributes.size()) throw core::Error("XX000", "a row of the ledger is incomplete");
-    next_ = 0;
+    if (values_.size() % table_width() != 0) throw core::Error("XX000", "a row of the ledger is incomplete");
+}
+
+/// The rows as values of the table's row type; columns that are not written are null in them.
+std::vector<Datum> RowWriter::composites() const {
     TupleDesc const descriptor = table_.descriptor;
-    Datum *const values = values_.data();
-    bool *const nulls = reinterpret_cast<bool *>(nulls_.data());
-    rows_.push_back(call([=] { return HeapTupleGetDatum(heap_form_tuple(descriptor, values, nulls)); }));
+    std::vector<Datum> row(static_cast<std::size_t>(descriptor->natts)), result;
+    std::vector<char> null(row.size(), 1);
+    Datum *const values = row.data();
+    bool *const nulls = reinterpret_cast<bool *>(null.data());
+    for (std::size_t i = 0; i < values_.size(); i += table_width()) {
+        for (std::size_t j = 0; j < table_width(); ++j) {
+            row[table_.attributes[j]] = values_[i + j];
+            null[table_.attributes[j]] = nulls_[i + j];
+        }
+        result.push_back(call([=] { return HeapTupleGetDatum(heap_form_tuple(descriptor, values, nulls)); }));
+    }
+    return result;
 }
 
 void RowWriter::insert() {
-    if (rows_.empty()) return;
-    table_.insert->write({make_row_array(rows_, table_.row_type)});
+    if (size() == 0) return;
+    if (size() > 1) {
+        table_.insert->write({make_row_array(composites(), table_.row_type)});
+        return;
+    }
+    std::string null_flags;
+    for (char const is_null : nulls_) null_flags += is_null != 0 ? 'n' : ' ';
+    table_.insert_one->write(values_, null_flags.c_str());
 }
 
 void RowWriter::update(const std::string &statement, const std::vector<int> &versions) {
-    if (rows_.empty()) return;
+    if (size() == 0) return;
     auto const [it, inserted] = table_.updates.try_emplace(statement);
     if (inserted)
         it->second = std::make_unique<Query>(it->first.c_str(),
-                                             std::initializer_list<Oid>{table_.array_type, INT4ARRAYOID});
-    if (it->second->write({make_row_array(rows_, table_.row_type), make_int_array(versions)}) != rows_.size())
+                                             std::vector<Oid>{table_.array_type, INT4ARRAYOID});
+    IndexPlans plans;
+    std::uint64_t const found =
+        it->second->write({make_row_array(composites(), table_.row_type), make_int_array(versions)});
+    plans.restore();
+    if (found != size())
         throw core::Error("40001", "could not settle because of a concurrent posting", {},
                           "The customer stays queued and is settled by the next drain.");
 }

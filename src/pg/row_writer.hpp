@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: PostgreSQL
-// Writes many rows of one table with one statement: rows are formed as values of the table's row type and unnested.
+// Writes rows of one table with one statement: a single row as parameters, many as unnested values of the row type.
 #pragma once
 
 #include <memory>
@@ -29,8 +29,7 @@ public:
     void put_small(int value) { put(Int16GetDatum(static_cast<std::int16_t>(value))); }
     void put(bool value) { put(BoolGetDatum(value)); }
     void end_row();
-    bool empty() const noexcept { return rows_.empty(); }
-    std::size_t size() const noexcept { return rows_.size(); }
+    std::size_t size() const noexcept { return nulls_.size() / table_width(); }
 
     /// INSERT of the rows. Nothing where there are none.
     void insert();
@@ -41,11 +40,15 @@ public:
 private:
     struct Table;
     static Table &table(const char *name, const std::vector<const char *> &columns);
-    void place(Datum value, bool is_null);
+    void place(Datum value, bool is_null) {
+        values_.push_back(value);
+        nulls_.push_back(is_null ? 1 : 0);
+    }
+    std::size_t table_width() const noexcept;
+    std::vector<Datum> composites() const;
 
     Table &table_;
-    std::size_t next_ = 0;
-    std::vector<Datum> values_, rows_;
+    std::vector<Datum> values_; ///< row after row, the written columns only
     std::vector<char> nulls_;
 };
 

@@ -64,10 +64,11 @@ Customers with_free_slots(const Customers &customers, Customers &deferred) {
     return result;
 }
 
-void wait_at_most(core::Time deadline) {
+/// The net below all locks that nobody foresaw: never longer than the rest of the budget (POSTGRES.md 1).
+void wait_at_most(core::Time deadline, LocalSettings &settings) {
     if (deadline == 0) return;
     core::Time const left = std::max<core::Time>(deadline - GetCurrentTimestamp(), 1000) / 1000;
-    set_local("lock_timeout", (std::to_string(left) + "ms").c_str());
+    settings.set("lock_timeout", (std::to_string(left) + "ms").c_str());
 }
 
 } // namespace
@@ -77,7 +78,6 @@ std::uint64_t settle_locked(const Customers &canonical) {
     core::Time const now = now_us();
     rulebook();
     AsOwner owner;
-    IndexPlans plans;
     for (std::size_t begin = 0; begin < canonical.size(); begin += kBatch) {
         Customers const batch(canonical.begin() + static_cast<std::ptrdiff_t>(begin),
                               canonical.begin() + static_cast<std::ptrdiff_t>(std::min(begin + kBatch, canonical.size())));
@@ -86,54 +86,63 @@ std::uint64_t settle_locked(const Customers &canonical) {
         session.close();
         check_interrupts();
     }
-    plans.restore();
     owner.restore();
     return posted;
 }
 
-Settlement settle(const Customers &canonical, core::Time deadline) {
-    Settlement result;
-    std::size_t const chunk_size = std::max<std::size_t>(2 * kBatch, canonical.size() / kChunksPerStatement + 1);
+namespace {
+
+/// Settles a chunk in the present subtransaction; returns how many of `canonical` are done. Those whose slot is taken go
+/// to `busy`.
+std::size_t settle_chunk(const Customers &ids, core::Time deadline, Customers &canonical, Customers &busy,
+                         std::uint64_t &posted) {
     core::Time const now = now_us();
+    AsOwner owner;
+    LocalSettings settings;
+    wait_at_most(deadline, settings);
+    canonical = with_free_slots(canonical_customers(ids), busy);
+    std::size_t done = 0;
+    while (done < canonical.size() && (deadline == 0 || done == 0 || GetCurrentTimestamp() < deadline)) {
+        std::size_t const end = std::min(done + kBatch, canonical.size());
+        Customers const batch(canonical.begin() + static_cast<std::ptrdiff_t>(done),
+                              canonical.begin() + static_cast<std::ptrdiff_t>(end));
+        SpiSession session;
+        settle_batch(batch, now, posted);
+        session.close();
+        done = end;
+        check_interrupts();
+    }
+    settings.restore();
+    owner.restore();
+    return done;
+}
+
+} // namespace
+
+Settlement settle(const Customers &ids, core::Time deadline) {
+    Settlement result;
+    std::size_t const chunk_size = std::max<std::size_t>(2 * kBatch, ids.size() / kChunksPerStatement + 1);
     rulebook();
-    for (std::size_t begin = 0; begin < canonical.size(); begin += chunk_size) {
-        auto const from = canonical.begin() + static_cast<std::ptrdiff_t>(begin);
-        auto const until = canonical.begin() + static_cast<std::ptrdiff_t>(std::min(begin + chunk_size, canonical.size()));
-        Customers const chunk = with_free_slots(Customers(from, until), result.deferred);
-        if (chunk.empty()) continue;
-        if (!count_subtransaction() || (deadline != 0 && GetCurrentTimestamp() >= deadline)) {
+    for (std::size_t begin = 0; begin < ids.size(); begin += chunk_size) {
+        auto const from = ids.begin() + static_cast<std::ptrdiff_t>(begin);
+        Customers const chunk(from, ids.begin() + static_cast<std::ptrdiff_t>(std::min(begin + chunk_size, ids.size())));
+        if (!count_subtransaction() || (deadline != 0 && begin > 0 && GetCurrentTimestamp() >= deadline)) {
             result.deferred.insert(result.deferred.end(), chunk.begin(), chunk.end());
             continue;
         }
+        Customers canonical, busy;
         std::uint64_t posted = 0;
         std::size_t done = 0;
         ErrorData *error = nullptr;
-        bool const settled = try_in_subtransaction(
-            [&] {
-                AsOwner owner;
-                IndexPlans plans;
-                wait_at_most(deadline);
-                while (done < chunk.size() && (deadline == 0 || done == 0 || GetCurrentTimestamp() < deadline)) {
-                    std::size_t const end = std::min(done + kBatch, chunk.size());
-                    Customers const batch(chunk.begin() + static_cast<std::ptrdiff_t>(done),
-                                          chunk.begin() + static_cast<std::ptrdiff_t>(end));
-                    SpiSession session;
-                    settle_batch(batch, now, posted);
-                    session.close();
-                    done = end;
-                    check_interrupts();
-                }
-                plans.restore();
-                owner.restore();
-            },
-            &error);
-        if (!settled) {
-            done = 0;
-            result.error = error->message;
-        } else {
+        if (try_in_subtransaction([&] { done = settle_chunk(chunk, deadline, canonical, busy, posted); }, &error)) {
             result.posted += posted;
+            result.deferred.insert(result.deferred.end(), canonical.begin() + static_cast<std::ptrdiff_t>(done),
+                                   canonical.end());
+            result.deferred.insert(result.deferred.end(), busy.begin(), busy.end());
+        } else {
+            result.error = error->message;
+            result.deferred.insert(result.deferred.end(), chunk.begin(), chunk.end());
         }
-        result.deferred.insert(result.deferred.end(), chunk.begin() + static_cast<std::ptrdiff_t>(done), chunk.end());
     }
     return result;
 }
@@ -174,18 +183,7 @@ void settle_inline(Customers customers) {
     if (mode() == Mode::queue) return enqueue_customers(customers, "mode queue");
     if (IsolationUsesXactSnapshot()) return enqueue_customers(customers, "isolation level");
     if (subtransactions >= kSubtransactionsMax) return enqueue_customers(customers, "many statements in one transaction");
-    core::Time const deadline = inline_deadline();
-    Customers canonical;
-    {
-        AsOwner owner;
-        IndexPlans plans;
-        SpiSession session;
-        canonical = canonical_customers(customers);
-        session.close();
-        plans.restore();
-        owner.restore();
-    }
-    Settlement const result = settle(canonical, deadline);
+    Settlement const result = settle(customers, inline_deadline());
     enqueue_customers(result.deferred, result.error.empty() ? "not settled inline" : result.error.c_str());
     if (durable_commit()) call([] { ForceSyncCommit(); });
 }

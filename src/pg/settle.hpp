@@ -19,8 +19,9 @@ struct Settlement {
 /// could not do.
 void settle_inline(std::vector<std::string> customers);
 
-/// Settles as much as it can; what is not free or fails is `deferred`. `deadline` 0 = none.
-Settlement settle(const std::vector<std::string> &canonical, core::Time deadline);
+/// Settles as much of the customers (any ids of theirs) as it can; what is not free or fails is `deferred`. `deadline`
+/// 0 = none. Takes slots, but never waits for one.
+Settlement settle(const std::vector<std::string> &customers, core::Time deadline);
 
 /// Gathers, decides and applies customers whose slots the caller holds, in its own SpiSession; errors are thrown.
 std::uint64_t settle_locked(const std::vector<std::string> &canonical);

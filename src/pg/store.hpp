@@ -16,7 +16,7 @@ std::vector<core::CaseFile> gather(const std::vector<std::string> &customers, co
                                    std::uintptr_t hypothetical = 0);
 
 /// The canonical ids of customers, sorted, without duplicates and without the empty id.
-std::vector<std::string> canonical_customers(const std::vector<std::string> &customers);
+std::vector<std::string> canonical_customers(std::vector<std::string> customers);
 
 /// Writes what the outcomes say. Returns the number of ledger entries posted. Throws 40001 where a header changed since
 /// it was gathered: somebody else posted, so settle again.

@@ -32,6 +32,7 @@ BEGIN
         code text,
         is_conflict boolean NOT NULL DEFAULT false,
         candidates jsonb NOT NULL DEFAULT '[]',
+        candidates_digest bigint NOT NULL DEFAULT 0,
         order_key text COLLATE "C",
         purchase_number integer,
         ordered_at timestamptz,
@@ -53,9 +54,6 @@ BEGIN
         stated_at timestamptz,
         version integer NOT NULL DEFAULT 0,
         CONSTRAINT conversion_pkey PRIMARY KEY (customer_id, transaction_id, kind, program_no),
-        CONSTRAINT conversion_kind_check CHECK (kind IN ('transaction', 'registration')),
-        CONSTRAINT conversion_state_check CHECK (state IN ('pending', 'waiting', 'counted', 'void')),
-        CONSTRAINT conversion_quantity_check CHECK (quantity IN (0, 1)),
         CONSTRAINT conversion_taken_back_check CHECK (refunded >= 0 AND charged_back >= 0 AND refunded + charged_back <= abs(gross))
     );
     CREATE INDEX IF NOT EXISTS conversion_affiliate_idx ON affiliate.conversion (affiliate_no, occurred_at) WHERE ladder_counts;

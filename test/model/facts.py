@@ -50,6 +50,7 @@ class World:
     agreements: list = field(default_factory=list)
     fx: list = field(default_factory=list)
     overrides: list = field(default_factory=list)
+    restart_rules: dict = field(default_factory=dict)
     types: dict = field(default_factory=dict)
     exponents: dict = field(default_factory=dict)
     clicks: dict = field(default_factory=dict)

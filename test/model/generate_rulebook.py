@@ -143,6 +143,7 @@ class RulebookMaker:
             row[column] = default if r.random() < (0.3 if column.startswith('later') else 0.6) else r.choice(others)
         if row['ownership_kind'] == 'per_account':
             row['bind_at'] = 'first_purchase'
+            row['later_click'] = 'keep' if row['later_click'] == 'move' else row['later_click']
         row['precedence'] = ['override', 'ownership'] + (
             ['coupon', 'click', 'lead', 'declared'] if r.random() < 0.7 else r.choice([
                 ['click', 'coupon', 'lead', 'declared'], ['coupon', 'click', 'lead'], ['click', 'lead', 'declared', 'coupon']]))
@@ -211,6 +212,10 @@ class RulebookMaker:
         self.plan(program, 'vip', 1, START - 100 * DAY)
         if r.random() < 0.5:
             self.plan(program, r.choice(['base', 'vip']), 2, START + r.randint(5, 40) * DAY)
+        if self.world.programs[program]['ownership_kind'] == 'rolling' and r.random() < 0.4:
+            self.add('UPDATE affiliate.program SET ownership_restart_rule = (SELECT rule_no FROM affiliate.plan_rule JOIN affiliate.plan USING (plan_no) '
+                     "WHERE plan_id = 'base' AND version = 1 AND sequence_no = 1 AND program_no = %s) WHERE program_id = '%s';"
+                     % (program_no(program).sql, program), 'restart_rules', program, ('base', 1, 1))
 
     def ladder(self, program):
         r = self.r

@@ -67,7 +67,7 @@ class Oracle:
             if target in attached:
                 attached[target][effect].append(states)
                 self.hit('M1 ' + effect + ' row', name)
-            elif target is None and effect != 'correction':
+            elif target is None:
                 loose.append(states)
             else:
                 self.hit('W12 waits for its transaction', name)
@@ -82,16 +82,16 @@ class Oracle:
         self.match(loose, now)
 
     def reference(self, row):
-        """The sale a refund, chargeback or adjustment names; None where it names none; '?' while unknown."""
+        """The sale a refund, chargeback or adjustment names; None where it names no transaction; '?' while unknown."""
         if row['original_transaction_id']:
             return row['original_transaction_id'] if row['original_transaction_id'] in self.sale_states else '?'
-        account = row['original_account_id']
-        if row['original_challenge_id'] and not account:
-            account = next((a for (_, a), r in self.world.accounts.items()
-                            if r['challenge_id'] == row['original_challenge_id']), '?')
-        if not account:
-            return None
-        return next((t for t, s in self.sale_states.items() if s[-1].row['account_id'] == account), '?')
+        return None
+
+    def account(self, row):
+        """The account a row without a transaction reference names, or None."""
+        if row['original_challenge_id'] and not row['original_account_id']:
+            return next((a for (_, a), r in self.world.accounts.items() if r['challenge_id'] == row['original_challenge_id']), '?')
+        return row['original_account_id'] or row['account_id']
 
     def program(self, row):
         return self.world.programs[row['program_id']]
@@ -135,7 +135,7 @@ class Oracle:
             other = states[-1].row
             if (self.world.canonical(other['customer_id']) == customer and other['currency'] == row['currency']
                     and other['program_id'] == row['program_id']
-                    and (not row['account_id'] or other['account_id'] == row['account_id'])
+                    and (not self.account(row) or other['account_id'] == self.account(row))
                     and self.sale(name).open_at(at)):
                 found.append(name)
         return found[0] if len(found) == 1 else None
@@ -194,7 +194,7 @@ class Oracle:
             'state': 'void' if void else 'counted', 'affiliate': decision.affiliate, 'number': number,
             'quantity': 0 if void else 1, 'gross': Fraction(0) if void else sale.amount,
             'refunded': Fraction(0) if void else sale.refunded, 'charged_back': Fraction(0) if void else sale.charged,
-            'excess': sale.excess, 'adjusted': sale.adjusted != 0}
+            'excess': sale.excess, 'stated_void': void and sale.id in self.rule_pins, 'adjusted': sale.adjusted != 0}
         if fold.is_upgrade(order) and decision.affiliate is None:
             del result.conversions[sale.id]['number']
         lines = self.lines_of(fold, order, decision, sale, rate)
@@ -245,11 +245,16 @@ class Oracle:
         return kept
 
     def condition_holds(self, fold, order, decision):
-        """W7 rolling: some rule of the owner's plan holds, its band taken as the first."""
+        """W7 rolling: the condition of the program's restart rule holds, its band taken as the first; any payment without one."""
+        wanted = self.world.restart_rules.get(fold.program_id)
+        if wanted is None:
+            return True
+        rule = next(r for r in self.world.rules if r['program'] == fold.program_id and (r['plan_id'], r['version'], r['sequence_no']) == wanted)
         for sale in order.live:
             rate = self.book.rate(sale.row['currency'], fold.program_id, sale.completed_at) or Fraction(1)
-            if fold.has_amount(sale) and rules.choose(self.world, self.book, fold, sale, order, decision, decision.affiliate,
-                                                      'owner', 0, rate):
+            line = rules.Line(sale, order, decision, rule, decision.affiliate, 0, rate)
+            line.band = rules.first_band(self.world, line) if rule['ladder'] else None
+            if fold.has_amount(sale) and rules.applies(self.world, self.book, fold, line):
                 return True
         return False
 
@@ -280,8 +285,11 @@ class Oracle:
             month = self.book.month(line.program_id, line.sale.completed_at)
             mine = (line.sale.completed_at, line.sale.id)
             ignore = fold.program['ladder_reversal'] == 'ignore'
+            own_order = [s.id for s in line.order.lines] if fold.program['count_ladder_unit'] == 'orders' else []
             before = total = 0
             for at, name, back_at in self.counted(result, line.program_id, line.affiliate):
+                if name in own_order:
+                    before -= 1 if self.book.month(line.program_id, at) == month and (at, name) < mine else 0
                 if self.book.month(line.program_id, at) == month:
                     total += 1
                     before += (at, name) < mine

@@ -30,6 +30,8 @@ def differences(result, state, with_ownership):
                 found.append('conversion %s: expected %s, there is none' % (name, want['state']))
             continue
         fields = ['state'] + [f for f in ('affiliate', 'quantity', 'gross', 'number') if f in want]
+        if want.get('stated_void'):      # the pinned number may stay on show
+            fields.remove('number')
         if want.get('adjusted') or want['state'] == 'pending':
             pass
         elif want.get('excess'):
@@ -50,7 +52,7 @@ def differences(result, state, with_ownership):
         for field in ('accrued', 'reversed', 'paid'):
             if want[field] != got[field]:
                 found.append('commission %s %s: expected %s, got %s' % (key, field, show(want[field]), show(got[field])))
-        if want['accrued'] and got['accrued'] and want['void'] is not None and want['void'] != got['void']:
+        if want['accrued'] and got['accrued'] and want['void'] is not None and not want['paid'] and want['void'] != got['void']:
             found.append('commission %s is_void: expected %s, got %s' % (key, want['void'], got['void']))
         if want['accrued'] and got['accrued'] and want.get('held_by_time') and stamp(want['eligible_at']) != got['eligible_at']:
             found.append('commission %s eligible_at: expected %s, got %s' % (key, stamp(want['eligible_at']), got['eligible_at']))

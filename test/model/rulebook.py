@@ -99,19 +99,19 @@ class Rulebook:
         grouped = [a for a in fits if group is not None and a['affiliate_group'] == group]
         return (own or grouped or [None])[0]
 
-    def plan(self, affiliate, program_id, at, version_at=None):
-        """(plan_id, version) in force; version_at where the version goes by another instant (W11 plan change)."""
+    def plan(self, affiliate, program_id, at):
+        """(plan_id, version) in force."""
         agreement = self.agreement(affiliate, program_id, at)
         plan_id = agreement['plan_id'] if agreement else self.world.programs[program_id]['default_plan_id']
         versions = [p for p in self.world.plans
-                    if p['program'] == program_id and p['plan_id'] == plan_id and p['valid_from'] <= (version_at or at)]
+                    if p['program'] == program_id and p['plan_id'] == plan_id and p['valid_from'] <= at]
         if not versions:
             return None
         best = max(versions, key=lambda p: p['valid_from'])
         return best['plan_id'], best['version']
 
-    def rules(self, affiliate, program_id, at, beneficiary, level, version_at=None):
-        plan = self.plan(affiliate, program_id, at, version_at)
+    def rules(self, affiliate, program_id, at, beneficiary, level):
+        plan = self.plan(affiliate, program_id, at)
         rows = [r for r in self.world.rules if plan and r['program'] == program_id and (r['plan_id'], r['version']) == plan
                 and r['beneficiary'] == beneficiary and r['level'] == level]
         return sorted(rows, key=lambda r: r['sequence_no'])

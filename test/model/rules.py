@@ -108,9 +108,10 @@ def net_on(world, book, fold, line, left):
 def choose(world, book, fold, sale, order, decision, affiliate, beneficiary, level, rate):
     """The rules that fire: in their order, one per group."""
     at = order.ordered_at
-    version_at = decision.referred_at if world.programs[sale.row['program_id']]['plan_change'] == 'new_customers' else None
+    if world.programs[sale.row['program_id']]['plan_change'] == 'new_customers':
+        at = decision.referred_at
     chosen, groups = [], set()
-    for rule in book.rules(affiliate, sale.row['program_id'], at, beneficiary, level, version_at):
+    for rule in book.rules(affiliate, sale.row['program_id'], at, beneficiary, level):
         line = Line(sale, order, decision, rule, affiliate, level, rate)
         if rule['ladder'] is not None:
             line.band = first_band(world, line)

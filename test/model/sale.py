@@ -329,7 +329,7 @@ def fold_take_backs(sale, program, news, adjustments, hit):
 
     def refund_total():
         if failed:
-            return amount - min(amount, lost_total())
+            return amount
         bonuses = by_id_total() - by_id_total(with_bonus=False)
         return max(cumulative - bonuses, by_id_total(with_bonus=False), Fraction(0))
 
@@ -389,7 +389,7 @@ def fold_take_backs(sale, program, news, adjustments, hit):
 
 
 def taken_at(sale, at):
-    before = [m for m in sale.moments if m.at <= at]
+    before = sorted((m for m in sale.moments if m.at <= at), key=lambda m: m.at)
     return (before[-1].refunded, before[-1].charged, before[-1].opened) if before else (Fraction(0),) * 3
 
 

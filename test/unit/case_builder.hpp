@@ -317,6 +317,9 @@ public:
         sort_by(file.disputes, &DisputeState::dispute_id);
         file.customer.assign(customers.begin(), customers.end());
         file.clicks.assign(clicks.begin(), clicks.end());
+        std::sort(file.clicks.begin(), file.clicks.end(), [](const Click &a, const Click &b) {
+            return a.clicked_at != b.clicked_at ? a.clicked_at < b.clicked_at : a.click_id < b.click_id;
+        });
         file.overrides.assign(overrides.begin(), overrides.end());
         book.rules.clear();
         for (const auto &[key, versions] : book.plans)

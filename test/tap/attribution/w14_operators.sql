@@ -31,7 +31,7 @@ SELECT is(pg_temp.outcome('main', 'c-1'), 'c-1 nobody nobody_by_override #1', 't
 -- paid lines: claw back (default) or goodwill
 SELECT pg_temp.sell('d-1', '2025-03-01', 'CYD');
 SELECT pg_temp.sell('e-1', '2025-03-01', 'DAN');
-SELECT affiliate.record_payment('cyd', 'main', 'infinity', 'p1'), affiliate.record_payment('dan', 'main', 'infinity', 'p2');
+SELECT lives_ok($$SELECT affiliate.record_payment('cyd', 'main', 'infinity', 'p1'), affiliate.record_payment('dan', 'main', 'infinity', 'p2')$$, 'both are paid');
 SELECT affiliate.reassign('d', 'main', 'eve', 'since', '2025-01-01', reason => 'asked for');
 SELECT is((SELECT string_agg(concat_ws(' ', f.affiliate_id, trim_scale(accrued), trim_scale(reversed), trim_scale(paid)), ', ' ORDER BY f.affiliate_id)
     FROM affiliate.commission JOIN affiliate.affiliate AS f USING (affiliate_no) WHERE customer_id = 'd'), 'cyd 10 10 10, eve 10 0 0', 'claw back: a negative line for the one, an accrual for the other');

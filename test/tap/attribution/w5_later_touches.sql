@@ -20,11 +20,11 @@ SELECT is(replace(pg_temp.outcome(p), p, ''), w, p) FROM (VALUES
     ('coupon_keep', '-1 ann coupon #1 10, -2 ann ownership #2 10, -3 ann ownership #3 10'),
     ('coupon_this_order', '-1 ann coupon #1 10, -2 bob coupon #2 10, -3 ann ownership #3 10'),
     ('coupon_move', '-1 ann coupon #1 10, -2 bob coupon #2 10, -3 bob ownership #3 10'),
-    ('coupon_nobody', '-1 ann coupon #1 10, -2 nobody later_touch #2, -3 ann ownership #3 10'),
+    ('coupon_nobody', '-1 ann coupon #1 10, -2 nobody later_coupon #2, -3 ann ownership #3 10'),
     ('click_keep', '-1 ann coupon #1 10, -2 ann ownership #2 10, -3 ann ownership #3 10'),
     ('click_this_order', '-1 ann coupon #1 10, -2 bob click #2 10, -3 ann ownership #3 10'),
     ('click_move', '-1 ann coupon #1 10, -2 bob ownership #2 10, -3 bob ownership #3 10'),
-    ('click_nobody', '-1 ann coupon #1 10, -2 nobody later_touch #2, -3 ann ownership #3 10')) AS v (p, w);
+    ('click_nobody', '-1 ann coupon #1 10, -2 nobody later_click #2, -3 ann ownership #3 10')) AS v (p, w);
 SELECT is(pg_temp.owned('coupon_keep'), 'ann 03-01..05-30', 'kept');
 SELECT is(pg_temp.owned('coupon_move'), 'ann (ended) 03-01..05-30, bob 03-10..06-08', 'a moved ownership has a full new length from the coupon''s order');
 SELECT is(pg_temp.owned('click_move'), 'ann (ended) 03-01..05-30, bob 03-09..06-07', 'and from the click');
@@ -52,7 +52,7 @@ FROM unnest('{keep_this,this_nobody}'::text[]) AS p, (VALUES ('-1', '2025-03-01'
 SELECT is(pg_temp.outcome('keep_this', '%-2'), 'keep_this-2 ann ownership #2 10', 'coupon keep: the click of a third affiliate does not win either');
 SELECT is(pg_temp.outcome('keep_this', '%-3'), 'keep_this-3 cyd click #3 10', 'with the owner''s coupon the click policy decides');
 SELECT is(pg_temp.outcome('this_nobody', '%-2'), 'this_nobody-2 bob coupon #2 10', 'coupon this order: the click does not make it nobody''s');
-SELECT is(pg_temp.outcome('this_nobody', '%-3'), 'this_nobody-3 nobody later_touch #3', 'with the owner''s coupon it does');
+SELECT is(pg_temp.outcome('this_nobody', '%-3'), 'this_nobody-3 nobody later_click #3', 'with the owner''s coupon it does');
 
 -- a coupon moves only with a completed order that is not void
 INSERT INTO affiliate.transaction (program_id, customer_id, transaction_id, transaction_type, status, currency, amount, ordered_at, completed_at, coupon_codes) VALUES

@@ -50,7 +50,7 @@ SELECT is(pg_temp.balance('time'), 'pending 0 held 0 eligible 10 negative -4 = 6
 SELECT is((SELECT amount FROM affiliate.record_payment('ann', 'time', 'infinity', 'p2')), 6::numeric, 'paid net of what is owed back');
 -- debits and credits
 UPDATE affiliate.program SET adjust_approval = 'never' WHERE program_id = 'main';
-SELECT affiliate.adjust('ann', 'main', 25, 'credit', 'goodwill'), affiliate.adjust('ann', 'main', 5, 'debit', 'fee');
+SELECT affiliate.adjust('ann', 'main', 25, 'credit', 'goodwill', 'credit-1') || affiliate.adjust('ann', 'main', 5, 'debit', 'fee', 'debit-1') AS ids \gset
 SELECT is(pg_temp.balance('main'), 'pending 0 held 0 eligible 25 negative -5 = 20', 'manual lines');
 SELECT is_empty($$SELECT * FROM affiliate.affiliate_balance WHERE pending + held + eligible + negative <> accrued - reversed - paid$$, 'the parts are the whole everywhere');
 SELECT is_empty('SELECT pg_temp.violations()', 'verify() finds nothing');

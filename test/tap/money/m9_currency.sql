@@ -1,6 +1,6 @@
 -- M9: commissions are in the program's currency at the rate of completed_at; without a rate the conversion waits, never 1.0.
 BEGIN;
-SELECT plan(16);
+SELECT plan(17);
 \ir ../settle/_rig.sql
 SELECT pg_temp.program('main');
 SELECT pg_temp.program('yen', currency => 'JPY');
@@ -33,12 +33,15 @@ SELECT is(pg_temp.outcome('main', 'c1'), 'c1 ann coupon #1 13', 'the rate came')
 INSERT INTO affiliate.fx_rate (from_currency, to_currency, valid_from, rate) VALUES ('USD', 'CHF', '2025-01-01', 0.88);
 SELECT pg_temp.sale('main', 'c3', 'CHF', '2025-03-05');
 SELECT is(pg_temp.outcome('main', 'c3'), 'c3 waiting ann coupon fx_missing', 'an inverse rate is not guessed');
--- the rate of a commission never changes: take-backs use it, a used rate is refused
+-- a rate that is written later decides for what is not stated (W10); of a stated line the rate never changes, take-backs use it
+INSERT INTO affiliate.transaction (program_id, customer_id, transaction_id, transaction_type, status, currency, amount, ordered_at, completed_at, coupon_codes)
+VALUES ('main', 'd1', 'd1', 'challenge_fee', 'completed', 'GBP', 100, '2025-03-01', '2025-03-05', '{BOB}');
+SELECT lives_ok($$SELECT affiliate.record_payment('bob', 'main', 'infinity', 'p1')$$, 'bob is paid');
 INSERT INTO affiliate.fx_rate (from_currency, to_currency, valid_from, rate) VALUES ('GBP', 'USD', '2025-03-04', 2);
 SELECT pg_temp.drain();
-SELECT is(pg_temp.money('c1'), 'ann 13', 'a better rate later changes nothing');
-UPDATE affiliate.transaction SET refunded_amount = 50, refunded_at = '2025-04-10' WHERE transaction_id IN ('a1', 'c1');
-SELECT is(pg_temp.money('a1') || ', ' || pg_temp.money('c1'), 'ann 10.8 reversed 5.4, ann 13 reversed 6.5', 'a take-back at the original rate');
+SELECT is(pg_temp.money('c1') || ', ' || pg_temp.money('d1'), 'ann 20, bob 13 paid 13', 'a rate that was in force at completed_at');
+UPDATE affiliate.transaction SET refunded_amount = 50, refunded_at = '2025-04-10' WHERE transaction_id IN ('a1', 'd1');
+SELECT is(pg_temp.money('a1') || ', ' || pg_temp.money('d1'), 'ann 10.8 reversed 5.4, bob 13 reversed 6.5 paid 13', 'a take-back at the original rate');
 SELECT throws_ok($$UPDATE affiliate.fx_rate SET rate = 5 WHERE from_currency = 'EUR' AND valid_from = '2025-03-01'$$, 'AF022', NULL, 'a used rate is never changed');
 SELECT throws_ok($$DELETE FROM affiliate.fx_rate WHERE from_currency = 'EUR'$$, 'AF022', NULL, 'nor deleted');
 SELECT throws_ok($$INSERT INTO affiliate.fx_rate (from_currency, to_currency, valid_from, rate) VALUES ('EUR', 'GBP', '2025-01-01', 0)$$, '23514', NULL, 'a rate is positive');

@@ -44,9 +44,7 @@ CREATE FUNCTION pg_temp.drain() RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     rounds integer := 0;
 BEGIN
-    -- queued rulebook changes become queued customers; all customers are settled by name, since one transaction settles
-    -- only so many statements by itself
-    PERFORM affiliate.drain(100000);
+    -- by name, since one transaction settles only so many statements by itself
     PERFORM affiliate.resettle(ARRAY(SELECT customer_id FROM affiliate.transaction WHERE customer_id <> ''
                                      UNION SELECT customer_id FROM affiliate.customer));
     DELETE FROM affiliate.settle_queue WHERE kind = 'customer' AND due_at <= affiliate._now();

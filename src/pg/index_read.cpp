@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: PostgreSQL
+#include "pg/index_read.hpp"
+
+#include "pg/postgres.hpp"
+
+namespace affiliate::pg {
+
+FreshSnapshot::FreshSnapshot() {
+    call([] {
+        CommandCounterIncrement();
+        PushActiveSnapshot(GetTransactionSnapshot());
+    });
+}
+
+void FreshSnapshot::close() {
+    call([] { PopActiveSnapshot(); });
+}
+
+void IndexRead::look_up() {
+    const char *const table = table_, *const index = index_;
+    struct Found {
+        Oid table, index;
+    };
+    Found const found = call([table, index] {
+        Oid const schema = get_namespace_oid("affiliate", false);
+        return Found{get_relname_relid(table, schema), get_relname_relid(index, schema)};
+    });
+    if (!OidIsValid(found.table) || !OidIsValid(found.index))
+        throw core::Error("AF090", std::string("table \"affiliate.") + table_ + "\" or its index is missing", {},
+                          "Run SELECT affiliate.setup() as a superuser.");
+    if (found.table == table_oid_ && found.index == index_oid_) return;
+    attributes_.clear();
+    last_attribute_ = 0;
+    for (const char *column : columns_) {
+        Oid const oid = found.table;
+        AttrNumber const number = call([oid, column] { return get_attnum(oid, column); });
+        if (number == InvalidAttrNumber)
+            throw core::Error("XX000", std::string("column \"") + column + "\" of \"" + table_ + "\" is missing");
+        attributes_.push_back(number);
+        last_attribute_ = std::max<int>(last_attribute_, number);
+    }
+    values_.resize(columns_.size());
+    nulls_.resize(columns_.size());
+    table_oid_ = found.table;
+    index_oid_ = found.index;
+}
+
+void IndexRead::begin() {
+    look_up();
+    Oid const table = table_oid_, index = index_oid_;
+    relation_ = call([table] { return table_open(table, AccessShareLock); });
+    index_relation_ = call([index] { return index_open(index, AccessShareLock); });
+    Relation const relation = relation_, index_relation = index_relation_;
+    slot_ = call([relation] { return table_slot_create(relation, nullptr); });
+    scan_ = call([=] { return begin_index_scan(relation, index_relation, GetActiveSnapshot(), 1); });
+}
+
+void IndexRead::seek(const std::string &key) {
+    Datum const value = make_text(key);
+    IndexScanDesc const scan = scan_;
+    Relation const index = index_relation_;
+    call([=] {
+        ScanKeyData condition;
+        ScanKeyEntryInitialize(&condition, 0, 1, BTEqualStrategyNumber, InvalidOid, index->rd_indcollation[0], F_TEXTEQ,
+                               value);
+        index_rescan(scan, &condition, 1, nullptr, 0);
+    });
+}
+
+bool IndexRead::next() {
+    IndexScanDesc const scan = scan_;
+    TupleTableSlot *const slot = slot_;
+    int const last = last_attribute_;
+    bool const found = call([=] {
+        if (!index_getnext_slot(scan, ForwardScanDirection, slot)) return false;
+        slot_getsomeattrs(slot, last);
+        return true;
+    });
+    if (!found) return false;
+    for (std::size_t i = 0; i < attributes_.size(); ++i) {
+        values_[i] = slot_->tts_values[attributes_[i] - 1];
+        nulls_[i] = slot_->tts_isnull[attributes_[i] - 1] ? 1 : 0;
+    }
+    return true;
+}
+
+void IndexRead::end() {
+    IndexScanDesc const scan = scan_;
+    TupleTableSlot *const slot = slot_;
+    Relation const relation = relation_, index_relation = index_relation_;
+    call([=] {
+        index_endscan(scan);
+        ExecDropSingleTupleTableSlot(slot);
+        index_close(index_relation, AccessShareLock);
+        table_close(relation, AccessShareLock);
+    });
+}
+
+} // namespace affiliate::pg

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: PostgreSQL
+// Reads our own tables by the leading text column of an index, without planner and executor: a case file needs some
+// fifteen such reads, and a prepared statement costs ten times as much as the scan itself (docs/performance.md).
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "pg/query.hpp"
+
+namespace affiliate::pg {
+
+/// A snapshot that sees everything committed by now and our own changes. One for all reads of a gather.
+/// Popped by close(), or by the abort of the (sub)transaction.
+class FreshSnapshot {
+public:
+    FreshSnapshot();
+    void close();
+};
+
+/// One table, one index, the columns wanted; made once per backend, and anew where the table was replaced.
+class IndexRead {
+public:
+    IndexRead(const char *table, const char *index, std::vector<const char *> columns)
+        : table_(table), index_(index), columns_(std::move(columns)) {}
+
+    /// Calls f(row) for every visible row whose leading index column is one of `keys`. Rows have the columns in the
+    /// order given; they are valid during the call only.
+    template <class F> void each(const std::vector<std::string> &keys, F f) {
+        if (keys.empty()) return;
+        begin();
+        for (const std::string &key : keys) {
+            seek(key);
+            while (next()) f(Row(values_.data(), reinterpret_cast<const bool *>(nulls_.data())));
+        }
+        end();
+    }
+
+private:
+    void begin();
+    void seek(const std::string &key);
+    bool next();
+    void end();
+    void look_up();
+
+    const char *table_, *index_;
+    std::vector<const char *> columns_;
+    Oid table_oid_ = InvalidOid, index_oid_ = InvalidOid;
+    std::vector<int> attributes_; ///< attribute number of each column
+    int last_attribute_ = 0;
+    std::vector<Datum> values_;
+    std::vector<char> nulls_;
+    // Of the scan under way.
+    Relation relation_ = nullptr, index_relation_ = nullptr;
+    IndexScanDesc scan_ = nullptr;
+    TupleTableSlot *slot_ = nullptr;
+};
+
+} // namespace affiliate::pg
