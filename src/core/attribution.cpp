@@ -294,13 +294,13 @@ private:
                 codes.insert(codes.end(), line->coupon_codes.begin(), line->coupon_codes.end());
         touches_.coupons(codes, products(order), order.ordered_at, out);
         touches_.clicks(order.ordered_at, recorded_by(order), out);
-        if (number_ == 0) touches_.registration(order.ordered_at, order.completed_at.value_or(order.ordered_at), out);
         for (const Sale *line : order.lines)
             if (!line->declared_affiliate.empty()) {
                 touches_.declared(line->declared_affiliate, order.ordered_at, Method::declared, kForever,
                                   order.ordered_at, out);
                 break;
             }
+        if (number_ == 0) touches_.registration(order.ordered_at, order.completed_at.value_or(order.ordered_at), out);
     }
 
     /// W5: what a touch of another affiliate does to an order that an ownership covers. True when it decided.
@@ -479,34 +479,10 @@ private:
 
     // Resets and upgrades (W12a) ----------------------------------------------------------------------------------
 
-    const Sale *original_of(const Sale &line) const {
-        const Sale *found = nullptr;
-        std::string account = line.original_account_id;
-        if (account.empty() && !line.original_challenge_id.empty())
-            for (const Account &item : file_.accounts)
-                if (item.challenge_id == line.original_challenge_id) account = item.account_id;
-        for (const Order &order : result_.orders)
-            for (const Sale *other : order.lines) {
-                if (other == &line) continue;
-                if (!line.original_transaction_id.empty()) {
-                    if (other->row->transaction_id == line.original_transaction_id) return other;
-                } else if (!account.empty() && other->account_id == account &&
-                           (found == nullptr || other->ordered_at < found->ordered_at)) {
-                    found = other;
-                }
-            }
-        return found;
-    }
-
-    static bool names_original(const Sale &line) {
-        return !line.original_transaction_id.empty() || !line.original_account_id.empty() ||
-               !line.original_challenge_id.empty();
-    }
-
     /// One whose original is unknown is decided like a sale when late_grace is over.
     bool decided_like_a_sale(Order &order) {
         const Sale &line = *order.lines.front();
-        if (!names_original(line) || original_of(line) != nullptr) return false;
+        if (!names_original(line) || original_of(line, result_.orders, file_.accounts) != nullptr) return false;
         if (order.completed_at && now_ < recorded_by(order)) {
             order.decision.waits_until = recorded_by(order);
             result_.wake_at = std::min(result_.wake_at.value_or(kForever), recorded_by(order));
@@ -530,7 +506,7 @@ private:
             return;
         }
         const Sale &line = *order.lines.front();
-        const Sale *const original = original_of(line);
+        const Sale *const original = original_of(line, result_.orders, file_.accounts);
         Candidate candidate;
         candidate.method = Method::ownership;
         Time ends_at = kBeginning;

@@ -56,6 +56,10 @@ struct Order {
 /// The orders of a customer: completed ones by (completed_at, transaction_id), then those that are not completed.
 std::vector<Order> orders_of(const News &news, const Program &program);
 
+/// The sale a reset or upgrade refers to, by transaction, account or challenge; nullptr where it is unknown.
+const Sale *original_of(const Sale &line, const std::vector<Order> &orders, const std::vector<Account> &accounts) noexcept;
+bool names_original(const Sale &line) noexcept;
+
 struct Ownership {
     std::string account_id;
     int affiliate_no = 0;

@@ -128,6 +128,7 @@ std::string explain_json(const Rulebook &rulebook, const Settled &settled, const
                              rule.add("amount", tried.rule->amount).add("matched", tried.matched);
                              rule.add("beneficiary", affiliate_id(rulebook, tried.affiliate_no));
                              rule.add_json("inputs", inputs_json(tried.input));
+                             if (tried.after) rule.add_json("inputs_after", inputs_json(*tried.after));
                              return rule.text();
                          }));
         return out.text();

@@ -418,8 +418,7 @@ News read_news(const CaseFile &file, Time now) {
         while (end < all.size() && all[end].transaction_id == all[begin].transaction_id) states.push_back(&all[end++]);
         const TransactionState &row = *states.back();
         bool const follows = row.effect == Effect::refund || row.effect == Effect::chargeback ||
-                             row.effect == Effect::correction ||
-                             (row.effect == Effect::credit && !row.original_transaction_id.empty());
+                             row.effect == Effect::correction;
         if (follows) {
             followers.push_back(follower(std::move(states)));
             continue;
@@ -452,6 +451,7 @@ News read_news(const CaseFile &file, Time now) {
             // An adjustment without any original concerns no sale.
             if (item.row().effect == Effect::refund || item.row().effect == Effect::chargeback || !item.account.empty())
                 without_reference.push_back(std::move(item));
+            else news.reviews.push_back({"adjustment_without_sale", item.id, "it names no original"});
             continue;
         }
         if (Draft *draft = find(item.original)) add_to(item, draft->take_backs, *file.program);

@@ -59,4 +59,27 @@ std::vector<Order> orders_of(const News &news, const Program &program) {
     return orders;
 }
 
+const Sale *original_of(const Sale &line, const std::vector<Order> &orders, const std::vector<Account> &accounts) noexcept {
+    const Sale *found = nullptr;
+    std::string_view account = line.original_account_id;
+    if (account.empty() && !line.original_challenge_id.empty())
+        for (const Account &item : accounts)
+            if (item.challenge_id == line.original_challenge_id) account = item.account_id;
+    for (const Order &order : orders)
+        for (const Sale *other : order.lines) {
+            if (other == &line) continue;
+            if (!line.original_transaction_id.empty()) {
+                if (other->row->transaction_id == line.original_transaction_id) return other;
+            } else if (!account.empty() && other->account_id == account &&
+                       (found == nullptr || other->ordered_at < found->ordered_at)) {
+                found = other;
+            }
+        }
+    return found;
+}
+
+bool names_original(const Sale &line) noexcept {
+    return !line.original_transaction_id.empty() || !line.original_account_id.empty() || !line.original_challenge_id.empty();
+}
+
 } // namespace affiliate::core

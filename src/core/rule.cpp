@@ -225,6 +225,7 @@ std::optional<Target> Commissions::apply(const Line &line, const PlanRule &rule,
     look_live(rule, in);
     std::optional<Decimal> const full = evaluator_.amount(rule, in);
     if (!full) return std::nullopt;
+    if (trace_) tried_.push_back({&rule, beneficiary, true, in, std::nullopt});
     target.accrued = max(full->rounded(rule.scale, rule.rounding), Decimal{});
     target.net = target.accrued;
     const Sale *const sale = line.sale;
@@ -238,6 +239,7 @@ std::optional<Target> Commissions::apply(const Line &line, const PlanRule &rule,
             in.refunded = sale->taken * line.rate;
             in.original_net = sale->net();
             target.net = evaluator_.amount(rule, in).value_or(Decimal{}).rounded(rule.scale, rule.rounding);
+            if (trace_) tried_.back().after = in;
         }
     }
     target.net = min(target.accrued, max(target.net, Decimal{}));
@@ -249,7 +251,6 @@ std::optional<Target> Commissions::apply(const Line &line, const PlanRule &rule,
         target.net = min(target.net, *target.cap_room);
     }
     hold(line, rule, beneficiary, target);
-    if (trace_) tried_.push_back({&rule, beneficiary, true, in});
     return target;
 }
 
@@ -275,7 +276,7 @@ void Commissions::add_rules(const Line &line, const Plan &plan, int beneficiary,
         if (rule.ladder_no != 0) second_stage(line, rule, beneficiary, seen, ignored);
         look_live(rule, seen);
         if (!evaluator_.condition(rule, seen)) {
-            if (trace_) tried_.push_back({&rule, beneficiary, false, seen});
+            if (trace_) tried_.push_back({&rule, beneficiary, false, seen, std::nullopt});
             continue;
         }
         if (!rule.group.empty()) matched_groups.push_back(rule.group);

@@ -72,7 +72,8 @@ public:
         const PlanRule *rule;
         int affiliate_no;
         bool matched;
-        RuleInput input;
+        RuleInput input;                ///< with nothing taken back
+        std::optional<RuleInput> after; ///< with what was taken back
     };
     const std::vector<Tried> &tried() const noexcept { return tried_; }
 

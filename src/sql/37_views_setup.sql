@@ -113,7 +113,7 @@ BEGIN
         ('*', 'program', 'Program (program_id).'),
         ('*', 'affiliate', 'Affiliate (affiliate_id), or null for nobody.'),
         ('*', 'customer_id', 'Canonical id of the customer; empty for what belongs to no customer.'),
-        ('*', 'transaction_id', 'Transaction the conversion came from; for a registration the customer id.'),
+        ('*', 'transaction_id', 'Transaction the conversion came from; empty for a registration.'),
         ('*', 'kind', 'transaction or registration.'),
         ('entries', 'kind', 'accrual, adjustment, reversal, void, reinstatement, payment or manual.'),
         ('review_open', 'kind', 'What is unusual.'),

@@ -85,10 +85,13 @@ BEGIN
             r ->> 'beneficiary', affiliate._filled_in(r ->> 'condition', r -> 'inputs'),
             CASE WHEN (r ->> 'matched')::boolean THEN 'matches' ELSE 'does not match' END,
             CASE WHEN (r ->> 'matched')::boolean
-                 THEN format('; amount %s = %s', r ->> 'amount', affiliate._filled_in(r ->> 'amount', r -> 'inputs')) ELSE '' END)
+                 THEN format('; amount %s = %s', r ->> 'amount', affiliate._filled_in(r ->> 'amount', r -> 'inputs')) ||
+                      CASE WHEN r ? 'inputs_after' THEN format(', after take-backs %s', affiliate._filled_in(r ->> 'amount', r -> 'inputs_after')) ELSE '' END
+                 ELSE '' END)
         FROM jsonb_array_elements(answer -> 'rules') WITH ORDINALITY AS k (r, n)
         UNION ALL
-        SELECT 'commission', n::integer, format('%s earns %s %s by rule %s%s, %s%s%s%s', c ->> 'affiliate', c ->> 'accrued', unit, c ->> 'rule_no',
+        SELECT 'commission', n::integer, format('%s earns %s %s by rule %s (rounded %s)%s, %s%s%s%s', c ->> 'affiliate', c ->> 'accrued', unit, c ->> 'rule_no',
+            (SELECT replace(p.rounding, '_', ' ') FROM affiliate.plan_rule AS p WHERE p.rule_no = (c ->> 'rule_no')::integer),
             CASE WHEN (c ->> 'level')::integer > 0 THEN ' as upline ' || (c ->> 'level') ELSE '' END,
             CASE WHEN c ->> 'net' = c ->> 'accrued' THEN 'nothing taken back' ELSE format('%s left after take-backs', c ->> 'net') END,
             CASE WHEN c ->> 'ladder_position' IS NOT NULL THEN format(', position %s on the ladder', c ->> 'ladder_position') ELSE '' END,
