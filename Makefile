@@ -14,9 +14,10 @@ SQL_SCRIPT := build/pg_affiliate--$(EXT_VERSION).sql
 DATA           := $(sort $(wildcard src/sql/upgrade/*.sql src/sql/release/*.sql))
 DATA_built     := $(SQL_SCRIPT)
 
-# `install` creates the extension for the tests that follow.
+# `install`, when there is one, creates the extension for the tests that follow; pg_regress does it otherwise.
 REGRESS_NAMES := $(patsubst sql/%.sql,%,$(sort $(wildcard sql/*.sql)))
 REGRESS       := $(filter install,$(REGRESS_NAMES)) $(filter-out install,$(REGRESS_NAMES))
+REGRESS_OPTS   = $(if $(filter install,$(REGRESS_NAMES)),,--load-extension=pg_affiliate)
 
 PG_CONFIG ?= pg_config
 

@@ -353,6 +353,7 @@ private:
         if (stated) {
             decision.candidates = std::move(free.candidates);
             if (free.affiliate_no == decision.affiliate_no) decision.winner = free.winner;
+            if (now_ >= recorded_by(order)) review_unknown_clicks(order);
         } else wait_for_click(order);
         if (const Ownership *owner = result_.owner_at(account_key(order), order.ordered_at))
             decision.customer_since = owner->covers_from;

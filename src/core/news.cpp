@@ -55,6 +55,7 @@ struct Dated {
         if (on_arrival) return state->recorded_at;
         if (state->status == Status::completed || state->status == Status::reinstated)
             return first_of({state->status_at, state->completed_at, state->ordered_at}, state->recorded_at);
+        if (state->status == Status::pending && state->status_at) return *state->status_at;
         if (follows_completion(*state)) return first_of({state->completed_at, state->ordered_at}, state->recorded_at);
         return first_of({state->status_at, state->ordered_at}, state->recorded_at);
     }
@@ -218,7 +219,11 @@ void read_own_take_backs(TakeBacks &take_backs, const std::vector<Dated> &chain,
     for (std::size_t i = 0; i < chain.size(); ++i) {
         const TransactionState &state = *chain[i].state;
         bool const refund_word = state.status == Status::refunded || state.status == Status::refund_failed;
-        if ((refund_word || state.refunded_amount) && !seen_before(chain, i, same_refund)) {
+        // Carried along by a report of something else.
+        bool const is_carried = !refund_word && i > 0 &&
+                                chain[i - 1].state->refunded_amount == state.refunded_amount &&
+                                chain[i - 1].state->refunded_at == state.refunded_at;
+        if ((refund_word || state.refunded_amount) && !is_carried && !seen_before(chain, i, same_refund)) {
             std::optional<Time> const own = state.status == Status::refund_failed
                                                 ? (state.status_at ? state.status_at : state.refunded_at)
                                                 : (state.refunded_at ? state.refunded_at : state.status_at);
@@ -266,14 +271,18 @@ Follower follower(States states) {
     result.currency = result.row().currency;
     std::optional<Time> at;
     result.recorded_at = result.states.front()->recorded_at;
+    const TransactionState *before = nullptr;
     for (const TransactionState *state : result.states) {
         keep_first(result.original, state->original_transaction_id);
         keep_first(result.account, state->original_account_id);
         keep_first(result.account, state->account_id);
         if (follows_completion(*state)) {
-            Time const own = news_date(*state);
+            bool const is_failure = state->status == Status::failed || state->status == Status::cancelled ||
+                                    state->status == Status::refund_failed;
+            Time const own = news_date(*state, is_failure ? nullptr : before);
             if (!at || own < *at) at = own;
         }
+        before = state;
     }
     result.at = at.value_or(result.recorded_at);
     return result;

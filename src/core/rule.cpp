@@ -381,7 +381,7 @@ ConversionTarget Commissions::conversion(const Attribution &attribution, const O
     if (sale.is_void && before != nullptr && before->stated_at) row.purchase_number = before->purchase_number;
     row.state = sale.is_void ? ConversionState::void_ : ConversionState::counted;
     bool const is_first_line = !program_.ladder_counts_orders || first_counting_line(order, program_) == &sale;
-    row.ladder_counts = !sale.is_void && !sale.is_test && decision.affiliate_no != 0 && !sale.is_zero() &&
+    row.ladder_counts = !sale.is_void && !sale.is_test && decision.affiliate_no != 0 && (!sale.is_zero() || program_.zero_amount_counts) &&
                         !is_upgrade(sale, program_) && row.purchase_number == 1 && is_first_line;
     row.charged_back_count = sale.charged_back_count; // a chargeback after a void only counts (M6)
     if (!sale.is_void) {

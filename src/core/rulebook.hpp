@@ -176,6 +176,7 @@ template <class T> using ByName = std::unordered_map<std::string, T, StringHash,
 class Rulebook {
 public:
     // Filled by the store; the order within the vectors is as their comments say.
+    std::string schema_version; ///< of the tables, as setup() recorded it
     std::map<int, Program> programs;
     ByName<int> program_by_id;
     std::unordered_map<int, Affiliate> affiliates;

@@ -121,6 +121,7 @@ void Touches::coupons(const std::vector<std::string> &codes, const std::vector<s
 }
 
 void Touches::clicks(Time at, Time recorded_by, std::vector<Candidate> &out) const {
+    auto const begin = static_cast<std::ptrdiff_t>(out.size());
     for (const Click &click : file_.clicks) {
         Candidate candidate;
         candidate.method = Method::click;
@@ -139,6 +140,9 @@ void Touches::clicks(Time at, Time recorded_by, std::vector<Candidate> &out) con
         else if (const char *why = ineligible(*affiliate, Method::click, click.clicked_at, at)) candidate.code = why;
         out.push_back(std::move(candidate));
     }
+    std::sort(out.begin() + begin, out.end(), [](const Candidate &a, const Candidate &b) {
+        return a.at != b.at ? a.at < b.at : a.ref < b.ref;
+    });
 }
 
 int Touches::winning_click(const std::vector<Candidate> &candidates) const {

@@ -20,9 +20,17 @@ namespace {
 
 struct Statements {
     // Clicks of finished transactions since the last run; customers whose unstated orders they may concern (W12).
-    Query horizon{"SELECT pg_catalog.pg_snapshot_xmin(pg_catalog.pg_current_snapshot())::text::bigint,"
-                  " (SELECT click_xid::text::bigint FROM affiliate.drain_progress WHERE name = 'clicks')",
+    Query horizon{"SELECT pg_catalog.pg_snapshot_xmin(s)::text::bigint,"
+                  " (SELECT click_xid::text::bigint FROM affiliate.drain_progress WHERE name = 'clicks'),"
+                  " pg_catalog.pg_snapshot_xmax(s)::text::bigint, (SELECT pg_catalog.min(x::text::bigint) FROM"
+                  " pg_catalog.pg_snapshot_xip(s) x WHERE x IS DISTINCT FROM pg_catalog.pg_current_xact_id_if_assigned())"
+                  " FROM pg_catalog.pg_current_snapshot() s",
                   {}};
+    // A change of the rulebook reaches sales that were under way when it was committed: it is taken up when every
+    // transaction of that time has ended.
+    Query sighted{"UPDATE affiliate.settle_queue SET ready_xid = $1::text::xid8 WHERE kind = 'program'"
+                  " AND ready_xid IS NULL AND due_at <= $2",
+                  {INT8OID, TIMESTAMPTZOID}};
     Query clicked{"WITH fresh AS MATERIALIZED (SELECT click_id, customer_id, visitor_id, clicked_at FROM affiliate.click"
                   " WHERE written_xid >= $1::text::xid8 AND written_xid < $2::text::xid8),"
                   " concerned AS (SELECT customer_id, clicked_at FROM fresh WHERE customer_id IS NOT NULL"
@@ -35,28 +43,45 @@ struct Statements {
                   " affiliate.conversion c WHERE c.customer_id = k.customer_id AND c.stated_at IS NULL"
                   " AND c.ordered_at >= k.clicked_at)",
                   {INT8OID, INT8OID}};
+    // Clicks that orders waited for: here now, or given up.
+    Query awaited{"DELETE FROM affiliate.pending_input p WHERE p.kind = 'click' AND (EXISTS (SELECT FROM"
+                  " affiliate.click c WHERE c.click_id = p.input_key) OR p.recorded_at < $1 -"
+                  " (SELECT pg_catalog.max(late_grace) FROM affiliate.program))",
+                  {TIMESTAMPTZOID}};
     Query progress{"INSERT INTO affiliate.drain_progress (name, click_xid, last_run_at) VALUES ('clicks',"
                    " $1::text::xid8, $2) ON CONFLICT (name) DO UPDATE SET click_xid = excluded.click_xid,"
                    " last_run_at = excluded.last_run_at",
                    {INT8OID, TIMESTAMPTZOID}};
     Query programs{"WITH due AS (DELETE FROM affiliate.settle_queue WHERE queue_id IN (SELECT queue_id FROM"
-                   " affiliate.settle_queue WHERE kind = 'program' AND due_at <= $1 FOR UPDATE SKIP LOCKED)"
+                   " affiliate.settle_queue WHERE kind = 'program' AND due_at <= $1 AND ready_xid <= $2::text::xid8"
+                   " FOR UPDATE SKIP LOCKED)"
                    " RETURNING program_no)"
                    " INSERT INTO affiliate.settle_queue (kind, program_no, customer_id, reason)"
                    " SELECT DISTINCT 'customer', c.program_no, c.customer_id, 'rulebook' FROM affiliate.conversion c"
                    " WHERE c.program_no IN (SELECT program_no FROM due) AND c.stated_at IS NULL",
-                   {TIMESTAMPTZOID}};
-    Query transactions{"WITH due AS (DELETE FROM affiliate.settle_queue WHERE queue_id IN (SELECT queue_id FROM"
-                       " affiliate.settle_queue WHERE kind = 'transaction' AND due_at <= $1 ORDER BY queue_id LIMIT $2"
-                       " FOR UPDATE SKIP LOCKED) RETURNING transaction_id)"
+                   {TIMESTAMPTZOID, INT8OID}};
+    // News of transactions: what finds its transaction concerns its customer, what does not waits (see unmatched).
+    Query transactions{"WITH due AS (SELECT queue_id, transaction_id FROM affiliate.settle_queue WHERE kind = 'transaction'"
+                       " AND due_at <= $1 ORDER BY queue_id LIMIT $2 FOR UPDATE SKIP LOCKED),"
+                       " found AS (SELECT d.queue_id, t.customer_id FROM due d JOIN affiliate.transaction t"
+                       " ON t.transaction_id = d.transaction_id WHERE t.customer_id <> ''"
+                       " UNION SELECT d.queue_id, t.customer_id FROM due d JOIN affiliate.transaction_ref r"
+                       " ON r.external_id = pg_catalog.split_part(d.transaction_id, E'\\n', 3)"
+                       " AND r.source = pg_catalog.split_part(d.transaction_id, E'\\n', 1)"
+                       " AND r.kind = pg_catalog.split_part(d.transaction_id, E'\\n', 2)"
+                       " JOIN affiliate.transaction t ON t.transaction_id = r.transaction_id WHERE t.customer_id <> ''),"
+                       " gone AS (DELETE FROM affiliate.settle_queue q USING found f WHERE q.queue_id = f.queue_id)"
                        " INSERT INTO affiliate.settle_queue (kind, customer_id, reason)"
-                       " SELECT DISTINCT 'customer', t.customer_id, 'news of a transaction' FROM due JOIN"
-                       " affiliate.transaction t ON t.transaction_id = due.transaction_id WHERE t.customer_id <> ''"
-                       " UNION SELECT 'customer', t.customer_id, 'news of a transaction' FROM due JOIN"
-                       " affiliate.transaction_ref r ON r.source || E'\\n' || r.kind || E'\\n' || r.external_id ="
-                       " due.transaction_id JOIN affiliate.transaction t ON t.transaction_id = r.transaction_id"
-                       " WHERE t.customer_id <> ''",
+                       " SELECT DISTINCT 'customer', customer_id, 'news of a transaction' FROM found",
                        {TIMESTAMPTZOID, INT4OID}};
+    // Its sale, when it arrives, reads such news by itself; only a sale that was under way then does not. So it is
+    // looked for ever more rarely, and given up after half a day.
+    Query unmatched{"WITH given_up AS (DELETE FROM affiliate.settle_queue WHERE kind = 'transaction' AND due_at <= $1"
+                    " AND attempts >= 12)"
+                    " UPDATE affiliate.settle_queue SET attempts = attempts + 1,"
+                    " due_at = $1 + pg_catalog.power(2, attempts) * interval '10 seconds'"
+                    " WHERE kind = 'transaction' AND due_at <= $1 AND attempts < 12",
+                    {TIMESTAMPTZOID}};
     Query customers{"SELECT queue_id, customer_id FROM affiliate.settle_queue WHERE kind = 'customer' AND due_at <= $1"
                     " ORDER BY due_at, queue_id LIMIT $2",
                     {TIMESTAMPTZOID, INT4OID}};
@@ -112,13 +137,17 @@ void fill_queue(core::Time now, int batch) {
     on_tables([&] {
         Rows rows = statements().horizon.read({});
         Row const row = rows[0];
-        std::int64_t const until = row.big(0), from = row.is_null(1) ? 0 : row.big(1);
+        std::int64_t const until = row.big(0), from = row.is_null(1) ? 0 : row.big(1), next = row.big(2),
+                           oldest = row.is_null(3) ? next : row.big(3);
         if (from < until) {
             statements().clicked.write({Int64GetDatum(from), Int64GetDatum(until)});
+            statements().awaited.write({TimestampTzGetDatum(now)});
             statements().progress.write({Int64GetDatum(until), TimestampTzGetDatum(now)});
         }
-        statements().programs.write({TimestampTzGetDatum(now)});
+        statements().sighted.write({Int64GetDatum(next), TimestampTzGetDatum(now)});
+        statements().programs.write({TimestampTzGetDatum(now), Int64GetDatum(oldest)});
         statements().transactions.write({TimestampTzGetDatum(now), Int32GetDatum(batch)});
+        statements().unmatched.write({TimestampTzGetDatum(now)});
     });
 }
 

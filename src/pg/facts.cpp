@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: PostgreSQL
 // Triggers on the fact tables: what may be written, which earlier state is kept, and whom a statement concerns.
 #include <algorithm>
+#include <unordered_map>
 
 #include "pg/convert.hpp"
 #include "pg/query.hpp"
@@ -26,10 +27,27 @@ const TriggerData &trigger_data(FunctionCallInfo fcinfo) {
 
 std::string table_of(const TriggerData &data) { return RelationGetRelationName(data.tg_relation); }
 
+/// Column numbers of a fact table by name.
+class FactColumns {
+public:
+    explicit FactColumns(TupleDesc descriptor) {
+        for (int i = 0; i < descriptor->natts; ++i)
+            numbers_[NameStr(TupleDescAttr(descriptor, i)->attname)] = i;
+    }
+    int operator[](const char *column) const {
+        auto const it = numbers_.find(std::string_view(column));
+        if (it == numbers_.end()) throw core::Error("XX000", std::string("column \"") + column + "\" is missing");
+        return it->second;
+    }
+
+private:
+    std::unordered_map<std::string_view, int> numbers_;
+};
+
 /// One row of a transition table, by column name.
 class FactRow {
 public:
-    explicit FactRow(TupleTableSlot *slot) : slot_(slot) {}
+    FactRow(TupleTableSlot *slot, const FactColumns &columns) : slot_(slot), columns_(columns) {}
     bool is_null(const char *column) const {
         bool null = true;
         value(column, null);
@@ -42,23 +60,21 @@ public:
     }
     Datum value(const char *column, bool &null) const {
         TupleTableSlot *const slot = slot_;
-        TupleDesc const descriptor = slot->tts_tupleDescriptor;
-        for (int i = 0; i < descriptor->natts; ++i)
-            if (strcmp(NameStr(TupleDescAttr(descriptor, i)->attname), column) == 0) {
-                call([slot, i] { slot_getsomeattrs(slot, i + 1); });
-                null = slot->tts_isnull[i];
-                return slot->tts_values[i];
-            }
-        throw core::Error("XX000", std::string("column \"") + column + "\" is missing");
+        int const i = columns_[column];
+        if (i >= slot->tts_nvalid) call([slot, i] { slot_getsomeattrs(slot, i + 1); });
+        null = slot->tts_isnull[i];
+        return slot->tts_values[i];
     }
 
 private:
     TupleTableSlot *slot_;
+    const FactColumns &columns_;
 };
 
 /// Reads a transition table row by row.
 template <class F> void each_row(Tuplestorestate *store, TupleDesc descriptor, F f) {
     if (store == nullptr) return;
+    FactColumns const columns(descriptor);
     TupleTableSlot *const slot =
         call([descriptor] { return MakeSingleTupleTableSlot(descriptor, &TTSOpsMinimalTuple); });
     int const pointer = call([store] { return tuplestore_alloc_read_pointer(store, EXEC_FLAG_REWIND); });
@@ -67,7 +83,7 @@ template <class F> void each_row(Tuplestorestate *store, TupleDesc descriptor, F
         tuplestore_rescan(store);
     });
     for (std::uint64_t i = 1; call([store, slot] { return tuplestore_gettupleslot(store, true, false, slot); }); ++i) {
-        f(FactRow(slot));
+        f(FactRow(slot, columns));
         if (i % 1000 == 0) check_interrupts();
         call([store, pointer] { tuplestore_select_read_pointer(store, pointer); });
     }
@@ -169,23 +185,34 @@ void look_up_customers(Concerned &concerned) {
         return;
     }
     static Query *const of_transactions = new Query(
-        "SELECT customer_id FROM affiliate.transaction WHERE transaction_id = ANY ($1)", {TEXTARRAYOID});
+        "SELECT customer_id, transaction_id FROM affiliate.transaction WHERE transaction_id = ANY ($1)", {TEXTARRAYOID});
     static Query *const of_refs = new Query(
-        "SELECT t.customer_id FROM affiliate.transaction_ref r JOIN affiliate.transaction t"
+        "SELECT t.customer_id, $1 FROM affiliate.transaction_ref r JOIN affiliate.transaction t"
         " ON t.transaction_id = r.transaction_id WHERE r.source = pg_catalog.split_part($1, E'\\n', 1)"
         " AND r.kind = pg_catalog.split_part($1, E'\\n', 2) AND r.external_id = pg_catalog.split_part($1, E'\\n', 3)",
         {TEXTOID});
     AsOwner owner;
     IndexPlans plans;
     SpiSession session;
+    std::vector<std::string> found;
     auto const add = [&](Rows rows) {
-        for (std::uint64_t i = 0; i < rows.size(); ++i) concerned.customers.push_back(rows[i].text(0));
+        for (std::uint64_t i = 0; i < rows.size(); ++i) {
+            Row const row = rows[i];
+            concerned.customers.push_back(row.text(0));
+            found.push_back(row.text(1));
+        }
     };
     if (!concerned.transactions.empty()) add(of_transactions->read({make_text_array(concerned.transactions)}));
     for (const std::string &ref : concerned.refs) add(of_refs->read({make_text(ref)}));
     session.close();
     plans.restore();
     owner.restore();
+    // What names no transaction yet waits: the sale may be under way in another connection, which does not see this.
+    std::sort(found.begin(), found.end());
+    std::vector<std::string> missing;
+    for (const std::vector<std::string> *keys : {&concerned.transactions, &concerned.refs})
+        std::set_difference(keys->begin(), keys->end(), found.begin(), found.end(), std::back_inserter(missing));
+    enqueue_transactions(missing, "waits for its transaction");
 }
 
 // Earlier states -------------------------------------------------------------------------------------------------
@@ -296,6 +323,7 @@ AFFILIATE_FUNCTION(affiliate_settle_after) {
         Oid const array_type = call([row_type] { return get_array_type(row_type); });
         std::vector<Datum> states;
         std::size_t index = 0;
+        FactColumns const columns(descriptor);
         AsOwner owner;
         SpiSession session;
         TupleDesc const plain = call([row_type] { return lookup_rowtype_tupdesc_copy(row_type, -1); });
@@ -313,7 +341,7 @@ AFFILIATE_FUNCTION(affiliate_settle_after) {
         });
         while (next() && index < versions.size()) {
             bool null = true;
-            if (DatumGetInt32(FactRow(slot).value("version", null)) != versions[index++])
+            if (DatumGetInt32(FactRow(slot, columns).value("version", null)) != versions[index++])
                 states.push_back(call([=] {
                     slot_getallattrs(slot);
                     return HeapTupleGetDatum(heap_form_tuple(plain, slot->tts_values, slot->tts_isnull));

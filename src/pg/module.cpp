@@ -134,6 +134,8 @@ extern "C" PGDLLEXPORT void _PG_init(void) {
 #endif
 }
 
+const char *affiliate::pg::library_version() noexcept { return PG_AFFILIATE_VERSION; }
+
 AFFILIATE_FUNCTION(affiliate_version) {
     return affiliate::pg::call([] { return CStringGetTextDatum(PG_AFFILIATE_VERSION); });
 }

@@ -41,7 +41,7 @@ Rows Query::run(const std::vector<Datum> &values, const char *nulls, int expecte
 
 std::uint64_t Query::write(const std::vector<Datum> &values, const char *nulls) {
     std::string_view const text(text_);
-    int const expected = text.starts_with("UPDATE")   ? SPI_OK_UPDATE
+    int const expected = text.starts_with("UPDATE") || text.find(" UPDATE affiliate.") != text.npos ? SPI_OK_UPDATE
                          : text.starts_with("DELETE") ? SPI_OK_DELETE
                                                       : SPI_OK_INSERT; // a WITH of ours ends in an INSERT
     return run(values, nulls, expected).size();

@@ -88,6 +88,8 @@ Rounding rounding_named(const std::string &text) {
 }
 
 void load_programs(Rulebook &book) {
+    each("SELECT version FROM affiliate.schema_version ORDER BY installed_at DESC, version DESC LIMIT 1",
+         [&](const Row &row) { book.schema_version = row.text(0); });
     each("SELECT currency, exponent FROM affiliate.currency",
          [&](const Row &row) { book.currencies[row.text(0)] = row.small(1); });
     each("SELECT program_no, program_id, currency, time_zone, default_plan_id, precedence, click_choice, later_coupon,"

@@ -31,4 +31,7 @@ bool has_test_clock() noexcept;
 
 void define_settings();
 
+/// The version this library was built as. It settles only tables of the same version (POSTGRES.md 6).
+const char *library_version() noexcept;
+
 } // namespace affiliate::pg

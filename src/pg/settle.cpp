@@ -183,6 +183,7 @@ void settle_inline(Customers customers) {
     if (mode() == Mode::queue) return enqueue_customers(customers, "mode queue");
     if (IsolationUsesXactSnapshot()) return enqueue_customers(customers, "isolation level");
     if (subtransactions >= kSubtransactionsMax) return enqueue_customers(customers, "many statements in one transaction");
+    if (rulebook().schema_version != library_version()) return enqueue_customers(customers, "library of another version");
     Settlement const result = settle(customers, inline_deadline());
     enqueue_customers(result.deferred, result.error.empty() ? "not settled inline" : result.error.c_str());
     if (durable_commit()) call([] { ForceSyncCommit(); });

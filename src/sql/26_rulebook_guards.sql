@@ -155,7 +155,7 @@ BEGIN
               FROM jsonb_each(after) AS n WHERE n.value IS DISTINCT FROM before -> n.key) END);
 
     -- W10: what was decided and is not stated yet is decided again
-    IF before - decides_nothing = after - decides_nothing OR NOT EXISTS (SELECT FROM affiliate.conversion) THEN
+    IF before - decides_nothing = after - decides_nothing THEN
         RETURN NULL;
     ELSIF TG_TABLE_NAME = 'attribution_override' THEN
         INSERT INTO affiliate.settle_queue (kind, program_no, customer_id, reason)

@@ -225,7 +225,7 @@ BEGIN
             int8range(hashtextextended(upper(btrim(code) COLLATE "C"), 0), hashtextextended(upper(btrim(code) COLLATE "C"), 0), '[]') WITH &&,
             tstzrange(valid_from, valid_until) WITH &&)
     );
-    CREATE INDEX IF NOT EXISTS coupon_code_idx ON affiliate.coupon (program_no, code_normalised);
+    PERFORM affiliate._create_index('coupon_code_idx', $index$CREATE INDEX coupon_code_idx ON affiliate.coupon (program_no, code_normalised)$index$);
     COMMENT ON TABLE affiliate.coupon IS 'A coupon code and whose it is from when until when. No affiliate = house coupon, which is no signal (W3). redemption_limit is what the shop enforces; it is kept for reports.';
 
     CREATE TABLE IF NOT EXISTS affiliate.product (
@@ -381,7 +381,7 @@ BEGIN
         CONSTRAINT attribution_override_paid_lines_check CHECK (paid_lines IN ('claw_back', 'goodwill')),
         CONSTRAINT attribution_override_reason_check CHECK (btrim(reason) <> '')
     );
-    CREATE INDEX IF NOT EXISTS attribution_override_customer_idx ON affiliate.attribution_override (customer_id);
+    PERFORM affiliate._create_index('attribution_override_customer_idx', $index$CREATE INDEX attribution_override_customer_idx ON affiliate.attribution_override (customer_id)$index$);
     COMMENT ON TABLE affiliate.attribution_override IS 'An operator''s decision who earned a customer''s orders in a period, or one order (W4, W14); no affiliate = nobody. Of several that fit the newest counts.';
 END
 $setup$;

@@ -28,9 +28,9 @@ BEGIN
         CONSTRAINT click_ids_check CHECK (octet_length(visitor_id) <= 500 AND octet_length(customer_id) <= 500),
         CONSTRAINT click_clicked_at_check CHECK (isfinite(clicked_at))
     );
-    CREATE INDEX IF NOT EXISTS click_visitor_idx ON affiliate.click (visitor_id) WHERE visitor_id IS NOT NULL;
-    CREATE INDEX IF NOT EXISTS click_customer_idx ON affiliate.click (customer_id) WHERE customer_id IS NOT NULL;
-    CREATE INDEX IF NOT EXISTS click_written_idx ON affiliate.click USING btree (written_xid);
+    PERFORM affiliate._create_index('click_visitor_idx', $index$CREATE INDEX click_visitor_idx ON affiliate.click (visitor_id) WHERE visitor_id IS NOT NULL$index$);
+    PERFORM affiliate._create_index('click_customer_idx', $index$CREATE INDEX click_customer_idx ON affiliate.click (customer_id) WHERE customer_id IS NOT NULL$index$);
+    PERFORM affiliate._create_index('click_written_idx', $index$CREATE INDEX click_written_idx ON affiliate.click USING btree (written_xid)$index$);
     COMMENT ON TABLE affiliate.click IS 'A click on a tracking link; click_id is kept byte for byte, for ever.';
 
     CREATE TABLE IF NOT EXISTS affiliate.visitor_customer (
@@ -41,7 +41,7 @@ BEGIN
         CONSTRAINT visitor_customer_ids_check CHECK (visitor_id <> '' AND customer_id <> ''
             AND octet_length(visitor_id) <= 500 AND octet_length(customer_id) <= 500)
     );
-    CREATE INDEX IF NOT EXISTS visitor_customer_visitor_idx ON affiliate.visitor_customer (visitor_id);
+    PERFORM affiliate._create_index('visitor_customer_visitor_idx', $index$CREATE INDEX visitor_customer_visitor_idx ON affiliate.visitor_customer (visitor_id)$index$);
     COMMENT ON TABLE affiliate.visitor_customer IS 'Stitching: this visitor turned out to be this customer; all clicks of the visitor become touches of the customer.';
 
     CREATE TABLE IF NOT EXISTS affiliate.customer (
@@ -99,7 +99,7 @@ BEGIN
         CONSTRAINT customer_alias_ids_check CHECK (customer_id <> '' AND canonical_id <> '' AND customer_id <> canonical_id
             AND octet_length(customer_id) <= 500 AND octet_length(canonical_id) <= 500)
     );
-    CREATE INDEX IF NOT EXISTS customer_alias_canonical_idx ON affiliate.customer_alias (canonical_id);
+    PERFORM affiliate._create_index('customer_alias_canonical_idx', $index$CREATE INDEX customer_alias_canonical_idx ON affiliate.customer_alias (canonical_id)$index$);
     COMMENT ON TABLE affiliate.customer_alias IS 'This customer id is another id of that canonical customer; case file, ownership and lock go by the canonical id.';
 
     CREATE TABLE IF NOT EXISTS affiliate.account (
@@ -172,15 +172,15 @@ BEGIN
             AND octet_length(transaction_id) <= 500 AND octet_length(customer_id) <= 500
             AND octet_length(order_id) <= 500 AND octet_length(account_id) <= 500 AND octet_length(original_transaction_id) <= 500)
     );
-    CREATE INDEX IF NOT EXISTS transaction_original_idx ON affiliate.transaction (original_transaction_id)
-        WHERE customer_id = '' AND original_transaction_id IS NOT NULL;
+    PERFORM affiliate._create_index('transaction_original_idx', $index$CREATE INDEX transaction_original_idx ON affiliate.transaction (original_transaction_id)
+        WHERE customer_id = '' AND original_transaction_id IS NOT NULL$index$);
     COMMENT ON TABLE affiliate.transaction IS 'What was charged, refunded or paid out, as the firm says it. Re-sending a transaction_id is an UPDATE of its row; customer, program, type, currency and a given ordered_at never change.';
 
     CREATE TABLE IF NOT EXISTS affiliate.transaction_report (
         LIKE affiliate.transaction INCLUDING COMMENTS,
         CONSTRAINT transaction_report_pkey PRIMARY KEY (customer_id, transaction_id, version)
     );
-    CREATE INDEX IF NOT EXISTS transaction_report_transaction_idx ON affiliate.transaction_report (transaction_id) WHERE customer_id = '';
+    PERFORM affiliate._create_index('transaction_report_transaction_idx', $index$CREATE INDEX transaction_report_transaction_idx ON affiliate.transaction_report (transaction_id) WHERE customer_id = ''$index$);
     COMMENT ON TABLE affiliate.transaction_report IS 'Append-only: earlier states of transaction rows. The row and its reports together are the set of news that decides a sale (M1, M2).';
 
     CREATE TABLE IF NOT EXISTS affiliate.transaction_ref (
@@ -194,7 +194,7 @@ BEGIN
             AND octet_length(external_id) <= 500 AND octet_length(transaction_id) <= 500
             AND octet_length(source) <= 500 AND octet_length(kind) <= 500)
     );
-    CREATE INDEX IF NOT EXISTS transaction_ref_transaction_idx ON affiliate.transaction_ref (transaction_id);
+    PERFORM affiliate._create_index('transaction_ref_transaction_idx', $index$CREATE INDEX transaction_ref_transaction_idx ON affiliate.transaction_ref (transaction_id)$index$);
     COMMENT ON TABLE affiliate.transaction_ref IS 'Names under which a payment processor knows a transaction (charge, intent, invoice); disputes arrive by them.';
 
     CREATE TABLE IF NOT EXISTS affiliate.dispute (
@@ -221,8 +221,8 @@ BEGIN
         CONSTRAINT dispute_lost_amount_check CHECK ((outcome IS NOT DISTINCT FROM 'partial') = (lost_amount IS NOT NULL)),
         CONSTRAINT dispute_times_check CHECK (isfinite(opened_at) AND isfinite(closed_at))
     );
-    CREATE INDEX IF NOT EXISTS dispute_transaction_idx ON affiliate.dispute (transaction_id) WHERE transaction_id IS NOT NULL;
-    CREATE INDEX IF NOT EXISTS dispute_ref_idx ON affiliate.dispute (ref_external_id, ref_source, ref_kind) WHERE transaction_id IS NULL;
+    PERFORM affiliate._create_index('dispute_transaction_idx', $index$CREATE INDEX dispute_transaction_idx ON affiliate.dispute (transaction_id) WHERE transaction_id IS NOT NULL$index$);
+    PERFORM affiliate._create_index('dispute_ref_idx', $index$CREATE INDEX dispute_ref_idx ON affiliate.dispute (ref_external_id, ref_source, ref_kind) WHERE transaction_id IS NULL$index$);
     COMMENT ON TABLE affiliate.dispute IS 'A chargeback or inquiry on a transaction, named directly or by a transaction_ref. Without outcome it is open; partial loses lost_amount.';
 
     CREATE TABLE IF NOT EXISTS affiliate.dispute_report (

@@ -18,7 +18,7 @@ BEGIN
         cause text COLLATE "C" NOT NULL,
         CONSTRAINT ownership_pkey PRIMARY KEY (customer_id, program_no, account_id, ownership_no)
     );
-    CREATE UNIQUE INDEX IF NOT EXISTS ownership_latest_key ON affiliate.ownership (customer_id, program_no, account_id) WHERE is_latest;
+    PERFORM affiliate._create_index('ownership_latest_key', $index$CREATE UNIQUE INDEX ownership_latest_key ON affiliate.ownership (customer_id, program_no, account_id) WHERE is_latest$index$);
     COMMENT ON TABLE affiliate.ownership IS 'This customer (or account) belongs to this affiliate for orders from begins_at until ends_at (infinity = for life); a later one ends an earlier one. cause is the transaction, click or registration it began with.';
 
     CREATE TABLE IF NOT EXISTS affiliate.conversion (
@@ -56,9 +56,9 @@ BEGIN
         CONSTRAINT conversion_pkey PRIMARY KEY (customer_id, transaction_id, kind, program_no),
         CONSTRAINT conversion_taken_back_check CHECK (refunded >= 0 AND charged_back >= 0 AND refunded + charged_back <= abs(gross))
     );
-    CREATE INDEX IF NOT EXISTS conversion_affiliate_idx ON affiliate.conversion (affiliate_no, occurred_at) WHERE ladder_counts;
-    CREATE INDEX IF NOT EXISTS conversion_taken_back_idx ON affiliate.conversion (affiliate_no, taken_back_at)
-        WHERE ladder_counts AND taken_back_at IS NOT NULL;
+    PERFORM affiliate._create_index('conversion_affiliate_idx', $index$CREATE INDEX conversion_affiliate_idx ON affiliate.conversion (affiliate_no, occurred_at) WHERE ladder_counts$index$);
+    PERFORM affiliate._create_index('conversion_taken_back_idx', $index$CREATE INDEX conversion_taken_back_idx ON affiliate.conversion (affiliate_no, taken_back_at)
+        WHERE ladder_counts AND taken_back_at IS NOT NULL$index$);
     COMMENT ON TABLE affiliate.conversion IS 'A fact that can earn and the affiliate it was attributed to, or none and why (code). Its totals are the sum of its conversion_entries.';
 
     CREATE TABLE IF NOT EXISTS affiliate.refund_match (

@@ -36,9 +36,9 @@ BEGIN
             CASE WHEN subject_kind = 'manual' THEN reversed = 0 ELSE 0 <= reversed AND reversed <= accrued END),
         CONSTRAINT commission_paid_check CHECK (CASE WHEN accrued >= 0 THEN paid BETWEEN 0 AND accrued ELSE paid BETWEEN accrued AND 0 END)
     );
-    CREATE INDEX IF NOT EXISTS commission_affiliate_idx ON affiliate.commission (affiliate_no, program_no, eligible_at);
-    CREATE INDEX IF NOT EXISTS commission_stage_idx ON affiliate.commission (affiliate_no, program_no, earned_at)
-        WHERE ladder_no IS NOT NULL OR cap_room IS NOT NULL;
+    PERFORM affiliate._create_index('commission_affiliate_idx', $index$CREATE INDEX commission_affiliate_idx ON affiliate.commission (affiliate_no, program_no, eligible_at)$index$);
+    PERFORM affiliate._create_index('commission_stage_idx', $index$CREATE INDEX commission_stage_idx ON affiliate.commission (affiliate_no, program_no, earned_at)
+        WHERE ladder_no IS NOT NULL OR cap_room IS NOT NULL$index$);
     COMMENT ON TABLE affiliate.commission IS 'What one rule gives one beneficiary for one subject: header row with running totals; net = accrued - reversed, owed = net - paid. Money in the program''s currency.';
 
     CREATE TABLE IF NOT EXISTS affiliate.entry (
@@ -138,7 +138,7 @@ BEGIN
         recorded_by text NOT NULL DEFAULT session_user,
         CONSTRAINT pending_input_state_check CHECK (state IN ('waiting', 'rejected'))
     );
-    CREATE INDEX IF NOT EXISTS pending_input_key_idx ON affiliate.pending_input (kind, input_key);
+    PERFORM affiliate._create_index('pending_input_key_idx', $index$CREATE INDEX pending_input_key_idx ON affiliate.pending_input (kind, input_key)$index$);
     COMMENT ON TABLE affiliate.pending_input IS 'News that cannot be understood or placed yet, kept in plain sight with the reason.';
 
     CREATE TABLE IF NOT EXISTS affiliate.settle_queue (
@@ -152,10 +152,11 @@ BEGIN
         reason text NOT NULL,
         attempts integer NOT NULL DEFAULT 0,
         last_error text,
+        ready_xid xid8,
         enqueued_at timestamptz NOT NULL DEFAULT clock_timestamp(),
         CONSTRAINT settle_queue_kind_check CHECK (kind IN ('customer', 'transaction', 'affiliate', 'program'))
     );
-    CREATE INDEX IF NOT EXISTS settle_queue_due_idx ON affiliate.settle_queue (kind, due_at, queue_id);
+    PERFORM affiliate._create_index('settle_queue_due_idx', $index$CREATE INDEX settle_queue_due_idx ON affiliate.settle_queue (kind, due_at, queue_id)$index$);
     COMMENT ON TABLE affiliate.settle_queue IS 'Insert-only queue of what the drain has to settle: a customer, the customer of a transaction, the second stage of an affiliate, or all unstated conversions of a program.';
 
     CREATE TABLE IF NOT EXISTS affiliate.drain_progress (
@@ -189,7 +190,7 @@ BEGIN
         CONSTRAINT review_case_action_check CHECK (action IN ('approve', 'reject', 'reassign', 'ignore')),
         CONSTRAINT review_case_closed_check CHECK ((state = 'closed') = (closed_at IS NOT NULL AND closed_by IS NOT NULL AND action IS NOT NULL))
     );
-    CREATE UNIQUE INDEX IF NOT EXISTS review_case_subject_key ON affiliate.review_case (kind, customer_id, subject_id);
+    PERFORM affiliate._create_index('review_case_subject_key', $index$CREATE UNIQUE INDEX review_case_subject_key ON affiliate.review_case (kind, customer_id, subject_id)$index$);
     COMMENT ON TABLE affiliate.review_case IS 'An unusual case for a person to look at; one per kind and subject, ever.';
 
     CREATE TABLE IF NOT EXISTS affiliate.audit_log (

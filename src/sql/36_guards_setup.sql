@@ -45,6 +45,7 @@ BEGIN
         FROM unnest('{plan_rule,ladder_band}'::text[]) AS t
         UNION ALL
         VALUES
+            ('schema_version', '%s_rulebook_changed', 'AFTER INSERT OR DELETE OR UPDATE ON affiliate.%I FOR EACH ROW EXECUTE FUNCTION affiliate._rulebook_changed()', 'A'),
             ('program', '%s_currency', 'BEFORE INSERT OR UPDATE ON affiliate.%I FOR EACH ROW EXECUTE FUNCTION affiliate._check_currencies()', 'O'),
             ('fx_rate', '%s_currency', 'BEFORE INSERT OR UPDATE ON affiliate.%I FOR EACH ROW EXECUTE FUNCTION affiliate._check_currencies()', 'O'),
             ('plan_rule', '%s_texts', 'BEFORE INSERT OR UPDATE ON affiliate.%I FOR EACH ROW EXECUTE FUNCTION affiliate._check_plan_rule()', 'O'),
@@ -75,7 +76,7 @@ AS $setup$
 DECLARE
     wanted record;
 BEGIN
-    CREATE INDEX IF NOT EXISTS affiliate_upline_below_idx ON affiliate.affiliate_upline (upline_no) WHERE level = 1;
+    PERFORM affiliate._create_index('affiliate_upline_below_idx', $index$CREATE INDEX affiliate_upline_below_idx ON affiliate.affiliate_upline (upline_no) WHERE level = 1$index$);
 
     FOR wanted IN
         SELECT g.*, t.tgenabled,

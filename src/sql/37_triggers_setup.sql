@@ -8,14 +8,14 @@ DECLARE
     fact text;
 BEGIN
     FOREACH fact IN ARRAY '{transaction,dispute,customer,account,customer_alias,visitor_customer,transaction_ref}'::text[] LOOP
-        EXECUTE format('CREATE OR REPLACE TRIGGER %I AFTER INSERT ON affiliate.%I REFERENCING NEW TABLE AS new_rows'
-            ' FOR EACH STATEMENT EXECUTE FUNCTION affiliate._settle_after()', fact || '_settle_insert', fact);
-        EXECUTE format('CREATE OR REPLACE TRIGGER %I AFTER UPDATE ON affiliate.%I REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows'
-            ' FOR EACH STATEMENT EXECUTE FUNCTION affiliate._settle_after()', fact || '_settle_update', fact);
+        PERFORM affiliate._create_trigger(fact || '_settle_insert', fact, format('AFTER INSERT ON affiliate.%I'
+            ' REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION affiliate._settle_after()', fact));
+        PERFORM affiliate._create_trigger(fact || '_settle_update', fact, format('AFTER UPDATE ON affiliate.%I'
+            ' REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION affiliate._settle_after()', fact));
     END LOOP;
     FOREACH fact IN ARRAY '{transaction,dispute,customer}'::text[] LOOP
-        EXECUTE format('CREATE OR REPLACE TRIGGER %I BEFORE UPDATE ON affiliate.%I'
-            ' FOR EACH ROW EXECUTE FUNCTION affiliate._fact_before_update()', fact || '_fact_update', fact);
+        PERFORM affiliate._create_trigger(fact || '_fact_update', fact, format('BEFORE UPDATE ON affiliate.%I'
+            ' FOR EACH ROW EXECUTE FUNCTION affiliate._fact_before_update()', fact));
     END LOOP;
 END
 $setup$;

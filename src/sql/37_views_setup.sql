@@ -144,7 +144,7 @@ BEGIN
         ('*', 'level', '0 for the owner, 1 and more for uplines.'),
         ('*', 'is_test', 'Test facts reach no balance, ladder or statement.'),
         ('*', 'stated_at', 'When it was stated or paid; from then on the decision stands.'),
-        ('*', 'version', 'How many entries were written.'),
+        ('*', 'version', 'Number of the entry within its commission.'),
         ('*', 'subject_id', 'Transaction, registration, period or manual act.'),
         ('waiting', 'subject_id', 'Transaction, affiliate or key of the input.'),
         ('*', 'subject_kind', 'transaction, registration, period or manual.'),

@@ -554,7 +554,7 @@ class Fold:
                 self.begin('', Decision(affiliate, campaign=campaign, traffic=traffic), signup, signup, 'registration')
                 return
         said = self.declared_on_customer(None)
-        if said and self.eligible(said[0], signup, signup) and not self.is_self(said[0], None):
+        if said and 'declared' in self.program['precedence'] and self.eligible(said[0], signup, signup) and not self.is_self(said[0], None):
             self.hit('W7 begins at registration', self.customer)
             self.begin('', Decision(said[0]), signup, signup, 'registration')
 

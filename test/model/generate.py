@@ -258,6 +258,8 @@ class Historian:
 
     def step_order(self):
         """Two lines of one order, in one transaction."""
+        if self.world.ladders and any(p['count_ladder_unit'] == 'orders' for p in self.world.programs.values()):
+            return None
         first = self.evidence(self.new_sale(self.r.choice(self.customers), order_id=self.name('o'), line_no=1))
         first['ordered_at'] = first['ordered_at'] or first['completed_at']
         second = self.new_sale(first['customer_id'], transaction_type='addon_fee', order_id=first['order_id'], line_no=2,

@@ -32,6 +32,7 @@ class Result:
     ownerships: dict = field(default_factory=dict)
     lines: dict = field(default_factory=dict)
     folds: dict = field(default_factory=dict)
+    beside_stated: set = field(default_factory=set)     # sales of customers with stated lines
 
 
 class Oracle:
@@ -159,6 +160,8 @@ class Oracle:
             result.folds[key] = fold
             for sale in mine:
                 self.convert(result, fold, sale)
+            if fold.pins:
+                result.beside_stated.update(s.id for s in mine)
             for scope, owned in fold.ownerships.items():
                 if owned:
                     result.ownerships[(customer, program_id, scope)] = (owned[-1].affiliate, owned[-1].begins_at, owned[-1].ends_at)
@@ -195,7 +198,7 @@ class Oracle:
             'quantity': 0 if void else 1, 'gross': Fraction(0) if void else sale.amount,
             'refunded': Fraction(0) if void else sale.refunded, 'charged_back': Fraction(0) if void else sale.charged,
             'excess': sale.excess, 'stated_void': void and sale.id in self.rule_pins, 'adjusted': sale.adjusted != 0}
-        if fold.is_upgrade(order) and decision.affiliate is None:
+        if fold.is_upgrade(order) and (decision.affiliate is None or void):
             del result.conversions[sale.id]['number']
         lines = self.lines_of(fold, order, decision, sale, rate)
         if not lines:

@@ -155,7 +155,8 @@ class Sale:
 
     def open_at(self, at):
         """W12: completed and not wholly taken back by news before that time."""
-        return self.completed_at is not None and self.completed_at <= at and self.left_at(at) > 0
+        refunded, charged, _ = taken_at(self, at)
+        return self.completed_at is not None and self.completed_at <= at and refunded + charged < self.amount
 
 
 def read_sale(sale_id, states, program):

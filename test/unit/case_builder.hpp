@@ -361,4 +361,20 @@ private:
     int last_no_ = 0;
 };
 
+inline std::size_t reviews_of(const Outcome &outcome, const std::string &subject) {
+    return static_cast<std::size_t>(std::count_if(outcome.reviews.begin(), outcome.reviews.end(),
+                                                  [&](const Review &review) { return review.subject_id == subject; }));
+}
+
+/// What is left of all commissions of an affiliate, paid or not.
+inline Decimal owed_to(const Story &s, int affiliate_no) {
+    Decimal total;
+    for (const CommissionRow &row : s.file.commissions)
+        if (row.affiliate_no == affiliate_no) total += row.accrued - row.reversed;
+    return total;
+}
+
+/// A rule that gives a fixed amount.
+inline std::optional<Decimal> fifty(const RuleInput &) { return money("50"); }
+
 } // namespace story

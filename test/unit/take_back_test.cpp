@@ -294,4 +294,13 @@ BOOST_AUTO_TEST_CASE(w12_open_means_not_wholly_taken_back_by_earlier_news) {
     BOOST_TEST(sale.whole_before(day(4) + 1, "r", day(0)));
 }
 
+/// M2: at one instant a subject without id (the word chargeback) comes before the cumulative refund: nulls resolve so.
+BOOST_AUTO_TEST_CASE(m2_the_word_chargeback_comes_before_the_cumulative_refund_of_its_instant) {
+    TakeBacks sale;
+    sale.gross = money("100");
+    sale.cumulative(day(1), std::nullopt, false);
+    sale.dispute_word(day(1), DisputeNews::lost, {});
+    BOOST_TEST(sale.resolve(day(0), Program()).charged_back == money("100"));
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -104,4 +104,13 @@ BOOST_AUTO_TEST_CASE(f33_m4_two_chargeback_transactions_add_up) {
     BOOST_TEST(s.conversion("s").charged_back == money("70"));
 }
 
+/// M11, W1: a coupon that has expired names its affiliate and says why nobody earned, as an expired click does.
+BOOST_AUTO_TEST_CASE(f34_m11_an_expired_coupon_is_not_organic) {
+    Story s;
+    s.coupon("A", alice).until = day(1);
+    s.sale("s", day(1), "100").coupons({"A"});
+    s.settle();
+    BOOST_TEST(s.conversion("s").code == "coupon_expired");
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -1,0 +1,350 @@
+// SPDX-License-Identifier: PostgreSQL
+// From reports to sales: times, sub-states, amounts, refunds without reference (SEMANTICS W8, W11, W12, M1-M4).
+#include <boost/test/unit_test.hpp>
+
+#include "case_builder.hpp"
+
+using namespace story;
+
+namespace {
+
+const Sale &sale_of(const Settled &settled, const std::string &id) {
+    for (const Sale &sale : settled.news.sales)
+        if (sale.row->transaction_id == id) return sale;
+    throw std::out_of_range(id);
+}
+
+/// A sale of alice on day 1 over 100.
+struct Sold : Story {
+    Sold() {
+        click("c", alice, day(0));
+        sale("s", day(1), "100");
+    }
+};
+
+} // namespace
+
+BOOST_AUTO_TEST_SUITE(news)
+
+/// M1, M3: the first report of a dispute that was closed says so at closed_at; without opened_at the opening must not
+/// be dated on arrival, after the loss, which then is undone.
+BOOST_AUTO_TEST_CASE(m3_a_lost_dispute_without_opened_at_is_lost) {
+    Story s;
+    s.click("c", alice, day(0));
+    s.sale("s", day(1), "100");
+    DisputeState &dispute = s.dispute("d", "s", day(10));
+    dispute.opened_at.reset();
+    dispute.closed_at = day(9);
+    dispute.outcome = DisputeState::Outcome::lost;
+    s.settle();
+    BOOST_TEST(s.net("s") == money("0"));
+    BOOST_TEST(s.conversion("s").charged_back == money("100"));
+}
+
+/// M1: a report with completed_at and refunded_amount = 0 happened at completed_at; dated on its arrival it undoes a
+/// refund that was dated between (a history that is loaded late).
+BOOST_AUTO_TEST_CASE(m1_an_initial_zero_refund_does_not_undo_a_dated_refund) {
+    Story s;
+    s.click("c", alice, day(0));
+    s.sale("s", day(1), "100").refunded("0").arrived(day(50));
+    s.update("s", day(50, 1)).status(Status::refunded).refunded("100").refunded_at(day(10));
+    s.settle();
+    BOOST_TEST(s.net("s") == money("0"));
+}
+
+/// M1, W8: the date of a refund row is the time of that news: refunded_at, not the ordered_at it shares with its sale;
+/// else every such refund is a void.
+BOOST_AUTO_TEST_CASE(m1_a_refund_row_with_ordered_at_happened_at_refunded_at) {
+    Story s;
+    s.click("c", alice, day(0));
+    s.sale("s", day(1), "100");
+    s.bare("r", day(30)).effect(Effect::refund).type("refund").original("s").ordered(day(1)).refunded_at(day(30));
+    s.settle();
+    BOOST_TEST(s.conversion("s").state == ConversionState::counted);
+    BOOST_TEST(s.conversion("s").refunded == money("100"));
+}
+
+/// W12, M2: a payment that failed before it completed is open.
+BOOST_AUTO_TEST_CASE(w12_a_sale_that_failed_before_it_completed_is_open_for_a_refund_without_reference) {
+    Story s;
+    s.click("c", alice, day(0));
+    s.bare("s", day(1), Status::failed).amount("100").ordered(day(1)).status_at(day(1, 1));
+    s.update("s", day(1, 2)).status(Status::completed).completed(day(1, 2)).status_at(day(1, 2));
+    s.refund("r", "", day(10), "40");
+    Outcome const outcome = s.settle();
+    BOOST_TEST(s.conversion("s").refunded == money("40"));
+    BOOST_TEST(reviews_of(outcome, "r") == 0U);
+}
+
+/// W12: refunds without reference are taken in the order (occurred_at, id): the second of one instant finds nothing
+/// open.
+BOOST_AUTO_TEST_CASE(w12_of_two_full_refunds_of_one_instant_the_second_goes_to_review) {
+    Story s;
+    s.click("c", alice, day(0));
+    s.sale("s", day(1), "100");
+    s.refund("r1", "", day(10), "100");
+    s.refund("r2", "", day(10), "100");
+    Outcome const outcome = s.settle();
+    BOOST_TEST(reviews_of(outcome, "r1") == 0U);
+    BOOST_TEST(reviews_of(outcome, "r2") == 1U);
+    BOOST_TEST(reviews_of(outcome, "s") == 0U);
+}
+
+/// M2: the order of news ends with the bytes of the content; at equal time, rank and amount arrival must not decide.
+BOOST_AUTO_TEST_CASE(m2_equal_time_and_amount_do_not_go_by_arrival) {
+    std::string products[2];
+    for (int const turn : {0, 1}) {
+        Story s;
+        s.click("c", alice, day(0));
+        s.sale("s", day(1), "100").product(turn == 0 ? "x" : "y");
+        s.update("s", day(2)).product(turn == 0 ? "y" : "x").status_at(day(1));
+        if (turn == 1) { // the same two reports, the other one first
+            s.reports[0].status_at = day(1);
+            s.reports[1].status_at.reset();
+        }
+        products[turn] = s.decide().news.sales.at(0).product_id;
+    }
+    BOOST_TEST(products[0] == products[1]);
+}
+
+BOOST_AUTO_TEST_CASE(w8_a_source_with_one_date_only) {
+    Story s;
+    s.bare("s", day(9), Status::pending).amount("100").status_at(day(2));
+    s.update("s", day(9, 1)).status(Status::completed).completed(day(4)).status_at(day(4));
+    s.update("s", day(9, 2)).completed(day(3)).status_at(day(5));
+    Settled const settled = s.decide();
+    BOOST_TEST(sale_of(settled, "s").ordered_at == day(2));
+    BOOST_TEST(*sale_of(settled, "s").completed_at == day(3));
+}
+
+BOOST_AUTO_TEST_CASE(w8_without_any_date_it_happened_on_arrival) {
+    Story s;
+    s.bare("s", day(9)).amount("100");
+    Settled const settled = s.decide();
+    BOOST_TEST(sale_of(settled, "s").ordered_at == day(9));
+    BOOST_TEST(*sale_of(settled, "s").completed_at == day(9));
+}
+
+BOOST_AUTO_TEST_CASE(m2_a_status_that_follows_completion_completes_at_ordered_at) {
+    for (Status const status : {Status::refunded, Status::disputed, Status::chargeback, Status::dispute_won}) {
+        Story s;
+        s.bare("s", day(9), status).amount("100").ordered(day(1)).status_at(day(8));
+        BOOST_TEST(*sale_of(s.decide(), "s").completed_at == day(1));
+    }
+    for (Status const status : {Status::pending, Status::failed, Status::cancelled}) {
+        Story s;
+        s.bare("s", day(9), status).amount("100").ordered(day(1)).status_at(day(8));
+        BOOST_TEST(!sale_of(s.decide(), "s").completed_at);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(m10_a_sale_that_is_not_completed_is_pending) {
+    Story s;
+    s.click("c", alice, day(0));
+    s.bare("s", day(1), Status::pending).amount("100").ordered(day(1));
+    s.settle();
+    BOOST_TEST(s.conversion("s").state == ConversionState::pending);
+    BOOST_TEST(s.conversion("s").code == "not_completed");
+    BOOST_TEST(s.file.commissions.empty());
+    s.update("s", day(3)).status(Status::completed).completed(day(3));
+    s.settle();
+    BOOST_TEST(s.net("s") == money("10"));
+}
+
+BOOST_AUTO_TEST_CASE(m2_completed_sent_again_revives_nothing) {
+    Sold s;
+    s.update("s", day(10)).status(Status::refunded).refunded("100").refunded_at(day(10)).status_at(day(10));
+    s.update("s", day(11)).status(Status::completed).status_at(day(1));
+    s.settle();
+    BOOST_TEST(s.net("s") == money("0"));
+    Sold disputed;
+    disputed.update("s", day(10)).status(Status::disputed).status_at(day(10));
+    disputed.update("s", day(11)).status(Status::completed).status_at(day(11));
+    disputed.settle();
+    BOOST_TEST(disputed.line("s").hold_reason == "dispute");
+}
+
+BOOST_AUTO_TEST_CASE(m2_a_failure_after_completion_takes_all_and_only_reinstated_gives_it_back) {
+    for (Status const status : {Status::failed, Status::cancelled}) {
+        Sold s;
+        s.update("s", day(10)).status(status).status_at(day(10));
+        s.settle();
+        BOOST_TEST(s.net("s") == money("0"));
+        s.update("s", day(11)).status(Status::pending).status_at(day(11));
+        s.update("s", day(12)).status(Status::completed).status_at(day(12));
+        s.settle();
+        BOOST_TEST(s.net("s") == money("0"));
+        s.update("s", day(13)).status(Status::reinstated).status_at(day(13));
+        s.settle();
+        BOOST_TEST(s.net("s") == money("10"));
+    }
+}
+
+BOOST_AUTO_TEST_CASE(m2_content_is_read_field_by_field_from_the_latest) {
+    Sold s;
+    s.update("s", day(5)).amount("120").status_at(day(5));
+    s.update("s", day(6)).no_amount().tax("20").status_at(day(6));
+    Settled const settled = s.decide();
+    BOOST_TEST(sale_of(settled, "s").gross == money("120"));
+    BOOST_TEST(sale_of(settled, "s").base() == money("100"));
+}
+
+BOOST_AUTO_TEST_CASE(m1_a_correction_of_equal_time_goes_to_the_larger_amount) {
+    for (bool const larger_first : {true, false}) {
+        Story s;
+        s.sale("s", day(1), larger_first ? "120" : "100").status_at(day(1));
+        s.update("s", day(5)).amount(larger_first ? "100" : "120").ordered(day(1)).refunded_at(day(4));
+        BOOST_TEST(sale_of(s.decide(), "s").gross == money("120"));
+    }
+}
+
+BOOST_AUTO_TEST_CASE(m1_an_update_that_changes_no_time_happened_on_arrival) {
+    Sold s;
+    s.update("s", day(30)).status(Status::refunded).refunded("100");
+    s.settle();
+    BOOST_TEST(s.conversion("s").state == ConversionState::counted);
+    BOOST_TEST(*s.conversion("s").taken_back_at == day(30));
+}
+
+BOOST_AUTO_TEST_CASE(m1_equal_news_twice_is_once) {
+    Sold s;
+    s.refund("r", "s", day(9), "30");
+    s.update("r", day(10));
+    s.update("s", day(11));
+    s.settle();
+    BOOST_TEST(s.conversion("s").refunded == money("30"));
+    BOOST_TEST(s.net("s") == money("7"));
+}
+
+BOOST_AUTO_TEST_CASE(m4_take_backs_are_positive_in_either_sign) {
+    Sold s;
+    s.refund("r", "s", day(9), "-30");
+    s.chargeback("k", "s", day(10), "-20");
+    s.settle();
+    BOOST_TEST(s.conversion("s").refunded == money("30"));
+    BOOST_TEST(s.conversion("s").charged_back == money("20"));
+}
+
+BOOST_AUTO_TEST_CASE(m4_a_take_back_reduces_the_base_in_proportion) {
+    Story s;
+    s.click("c", alice, day(0));
+    s.sale("s", day(1), "120").tax("20").wallet("10");
+    s.refund("r", "s", day(9), "60");
+    Settled const settled = s.decide();
+    BOOST_TEST(sale_of(settled, "s").base() == money("90"));
+    BOOST_TEST(sale_of(settled, "s").net() == money("45"));
+}
+
+BOOST_AUTO_TEST_CASE(m4_an_excess_and_a_mismatch_open_reviews) {
+    Sold s;
+    s.refund("r", "s", day(9), "70");
+    s.dispute("d", "s", day(10), "70");
+    s.dispute_closed("d", day(11), DisputeState::Outcome::lost);
+    BOOST_TEST(s.settle().reviews.at(0).kind == "refund_above_sale");
+    BOOST_TEST(s.net("s") == money("0"));
+    Sold other;
+    other.update("s", day(9)).refunded("50").refunded_at(day(9));
+    other.refund("r", "s", day(9), "30");
+    BOOST_TEST(other.settle().reviews.at(0).kind == "refund_mismatch");
+    BOOST_TEST(other.conversion("s").refunded == money("50"));
+}
+
+BOOST_AUTO_TEST_CASE(m4_a_failed_refund_by_id_gives_its_part_back) {
+    Sold s;
+    s.refund("r", "s", day(9), "30");
+    s.update("r", day(12)).status(Status::failed).status_at(day(12));
+    s.settle();
+    BOOST_TEST(s.net("s") == money("10"));
+}
+
+BOOST_AUTO_TEST_CASE(m3_a_partial_loss_takes_its_own_amount) {
+    Sold s;
+    s.dispute("d", "s", day(5), "80");
+    s.dispute_closed("d", day(9), DisputeState::Outcome::partial).lost_amount = money("30");
+    s.settle();
+    BOOST_TEST(s.conversion("s").charged_back == money("30"));
+}
+
+BOOST_AUTO_TEST_CASE(m4_adjustments_are_signed_and_clamped) {
+    Sold s;
+    s.adjustment("a", "s", day(9), "-30");
+    s.settle();
+    BOOST_TEST(s.net("s") == money("7"));
+    s.adjustment("b", "s", day(10), "500");
+    s.settle();
+    BOOST_TEST(s.net("s") == money("10"));
+    s.adjustment("d", "s", day(11), "-5000");
+    s.settle();
+    BOOST_TEST(s.net("s") == money("0"));
+    BOOST_TEST(s.conversion("s").state == ConversionState::counted);
+}
+
+BOOST_AUTO_TEST_CASE(w12_a_refund_without_reference_needs_one_open_sale) {
+    Sold s;
+    s.sale("t", day(2), "100");
+    s.refund("r", "", day(9), "40");
+    BOOST_TEST(reviews_of(s.settle(), "r") == 1U);
+    BOOST_TEST(s.conversion("s").refunded.is_zero());
+    s.refund("r2", "t", day(8)); // one of the two is closed now, by news before it
+    BOOST_TEST(reviews_of(s.settle(), "r") == 0U);
+    BOOST_TEST(s.conversion("s").refunded == money("40"));
+}
+
+BOOST_AUTO_TEST_CASE(w12_currency_and_account_narrow_the_search) {
+    Sold s;
+    s.book.fx_rates[{"EUR", "USD"}] = {{day(0), money("1"), "bank"}};
+    s.sale("eur", day(1), "100").currency("EUR");
+    s.sale("acc", day(1), "100").account("A1");
+    s.refund("r1", "", day(9), "10").currency("EUR");
+    s.refund("r2", "", day(9), "20").account("A1");
+    s.settle();
+    BOOST_TEST(s.conversion("eur").refunded == money("10"));
+    BOOST_TEST(s.conversion("acc").refunded == money("20"));
+    BOOST_TEST(s.conversion("s").refunded == money("0"));
+}
+
+BOOST_AUTO_TEST_CASE(w12_a_match_is_pinned_when_late_grace_is_over) {
+    for (int const delta : {-1, 0}) {
+        Sold s;
+        s.refund("r", "", day(9), "40");
+        Outcome const outcome = s.settle(day(10) + delta);
+        BOOST_TEST(outcome.refund_matches.size() == (delta < 0 ? 0U : 1U));
+        if (delta < 0) BOOST_TEST(*outcome.wake_at == day(10));
+        s.sale("late", day(2), "100").arrived(day(11)); // a second one that was open
+        BOOST_TEST(reviews_of(s.settle(day(12)), "r") == (delta < 0 ? 1U : 0U));
+        BOOST_TEST(s.conversion("s").refunded == money(delta < 0 ? "0" : "40"));
+    }
+}
+
+BOOST_AUTO_TEST_CASE(w12_a_refund_of_an_unknown_sale_waits_in_plain_sight) {
+    Sold s;
+    s.refund("r", "t", day(9), "40");
+    BOOST_TEST(reviews_of(s.settle(), "r") == 1U);
+    s.sale("t", day(2), "100").arrived(day(12));
+    BOOST_TEST(reviews_of(s.settle(), "r") == 0U);
+    BOOST_TEST(s.conversion("t").refunded == money("40"));
+}
+
+BOOST_AUTO_TEST_CASE(w11_an_input_has_the_value_of_the_earliest_report_that_knows_it) {
+    Story s;
+    s.coupon("A", alice);
+    s.coupon("B", bob);
+    s.sale("s", day(2), "100").status_at(day(2));
+    s.update("s", day(9)).coupons({"B"}).status_at(day(5));
+    s.update("s", day(9, 1)).coupons({"A"}).status_at(day(4));
+    s.settle();
+    BOOST_TEST(s.owner("s") == alice);
+}
+
+BOOST_AUTO_TEST_CASE(m6_success_bonus_keeps_the_commission_unless_set) {
+    for (bool const reverses : {true, false}) {
+        Sold s;
+        s.program().success_bonus_reasons = {"payout"};
+        s.program().reverse_success_bonus = reverses;
+        s.refund("r", "s", day(40)).reason("payout");
+        s.settle();
+        BOOST_TEST(s.net("s") == money(reverses ? "0" : "10"));
+    }
+}
+
+BOOST_AUTO_TEST_SUITE_END()
