@@ -80,6 +80,7 @@ programs_run() {
     [ "$AMOUNT" != full ] || limit=7200
     for program in "$TREE/$1"/*; do
         if [ ! -f "$program" ] || [ ! -x "$program" ]; then continue; fi
+        case ${program##*/} in _*) continue ;; esac
         name=${1##*/}-$(basename "$program")
         any=1
         selected "$name" || continue

@@ -48,7 +48,7 @@ public:
             if (order.has_number) ++number_;
         }
         for (Order &order : result_.orders)
-            if (order.is_special && order.decision.candidates.empty() && order.decision.winner < 0) decide_special(order);
+            if (order.is_special && !is_decided(order)) decide_special(order);
         for (Order &order : result_.orders) finish(order.decision);
         move_remaining_clicks();
         review_declarations();
@@ -68,12 +68,6 @@ private:
         for (const Sale *line : order.lines)
             if (const ConversionRow *row = stated(*line)) return row;
         return nullptr;
-    }
-
-    static std::vector<std::string> products(const Order &order) {
-        std::vector<std::string> result;
-        for (const Sale *line : order.lines) result.push_back(line->product_id);
-        return result;
     }
 
     std::string account_key(const Order &order) const {
@@ -168,6 +162,10 @@ private:
                 order.decision.purchase_number = row->purchase_number;
                 return;
             }
+        if (const ConversionRow *row = stated(order); row != nullptr && order.is_upgrade) {
+            order.decision.purchase_number = row->purchase_number;
+            return;
+        }
         int next = next_number_;
         do ++next;
         while (taken_.count(next) != 0);
@@ -243,6 +241,18 @@ private:
         return found;
     }
 
+    Candidate override_candidate(const Override &item, const Order &order) const {
+        Candidate candidate;
+        candidate.method = Method::override_;
+        candidate.affiliate_no = item.affiliate_no;
+        candidate.at = item.from;
+        candidate.ref = std::to_string(item.no);
+        if (const Affiliate *affiliate = rulebook_.affiliate(item.affiliate_no))
+            if (const char *why = touches_.ineligible(*affiliate, Method::override_, order.ordered_at, order.ordered_at))
+                candidate.code = why;
+        return candidate;
+    }
+
     /// Lines that were stated keep their owner, unless an operator claws them back (W10, W14).
     bool keep_stated(Order &order) {
         const ConversionRow *const row = stated(order);
@@ -263,18 +273,7 @@ private:
     void collect(const Order &order, Decision &decision) {
         std::vector<Candidate> &out = decision.candidates;
         std::string const account = account_key(order);
-        if (const Override *item = override_for(order)) {
-            Candidate candidate;
-            candidate.method = Method::override_;
-            candidate.affiliate_no = item->affiliate_no;
-            candidate.at = item->from;
-            candidate.ref = std::to_string(item->no);
-            const Affiliate *const affiliate = rulebook_.affiliate(item->affiliate_no);
-            if (affiliate != nullptr)
-                if (const char *why = touches_.ineligible(*affiliate, Method::override_, order.ordered_at, order.ordered_at))
-                    candidate.code = why;
-            out.push_back(std::move(candidate));
-        }
+        if (const Override *item = override_for(order)) out.push_back(override_candidate(*item, order));
         if (const Ownership *owner = result_.owner_at(account, order.ordered_at)) {
             Candidate candidate;
             candidate.method = Method::ownership;
@@ -292,7 +291,7 @@ private:
         for (const Sale *line : order.lines)
             if (line->completed_at || !order.completed_at)
                 codes.insert(codes.end(), line->coupon_codes.begin(), line->coupon_codes.end());
-        touches_.coupons(codes, products(order), order.ordered_at, out);
+        touches_.coupons(codes, products_of(order), order.ordered_at, out);
         touches_.clicks(order.ordered_at, recorded_by(order), out);
         for (const Sale *line : order.lines)
             if (!line->declared_affiliate.empty()) {
@@ -375,9 +374,8 @@ private:
             return;
         }
         Decision &decision = order.decision;
-        if (!click_could_win(decision.method)) return;
-        if (decision.code == "nobody_by_override" || decision.code == "self_referral" || decision.code == "later_coupon")
-            return;
+        if (!click_could_win(deciding_method(decision))) return;
+        if (decision.code == "nobody_by_override" || decision.code == "later_coupon") return;
         for (const Sale *line : order.lines)
             if (!line->click_id.empty() && !known_click(line->click_id)) {
                 decision.waits_until = recorded_by(order);
@@ -387,13 +385,20 @@ private:
 
     void wait_for_registration_click(Decision &decision) {
         const CustomerState *const named = customer_at(file_, &CustomerState::click_id, *result_.signup_at);
-        if (named == nullptr || known_click(named->click_id) || decision.code == "self_referral") return;
+        if (named == nullptr || known_click(named->click_id)) return;
         Time recorded = kForever;
         for (const CustomerState &state : file_.customer) recorded = std::min(recorded, state.recorded_at);
         Time const until = later(recorded, program_.late_grace);
-        if (now_ >= until || !click_could_win(decision.method)) return;
+        if (now_ >= until || !click_could_win(deciding_method(decision))) return;
         decision.waits_until = until;
         result_.wake_at = std::min(result_.wake_at.value_or(kForever), until);
+    }
+
+    /// The method that decided, also where it was a self-referral and so nobody earns.
+    static Method deciding_method(const Decision &decision) {
+        for (const Candidate &candidate : decision.candidates)
+            if (std::string_view(candidate.code) == "self_referral") return candidate.method;
+        return decision.method;
     }
 
     /// Whether a click would come before `method` in the program's precedence.
@@ -478,6 +483,8 @@ private:
         }
     }
 
+    static bool is_decided(const Order &order) { return !order.decision.candidates.empty() || order.decision.is_stated; }
+
     // Resets and upgrades (W12a) ----------------------------------------------------------------------------------
 
     /// One whose original is unknown is decided like a sale when late_grace is over.
@@ -496,15 +503,12 @@ private:
         if (keep_stated(order)) return;
         Decision &decision = order.decision;
         if (const Override *item = override_for(order)) {
-            Candidate candidate;
-            candidate.method = Method::override_;
-            candidate.affiliate_no = item->affiliate_no;
-            candidate.at = item->from;
-            candidate.ref = std::to_string(item->no);
-            decision.candidates.push_back(candidate);
-            if (item->affiliate_no == 0) nobody(decision, "nobody_by_override");
-            else win(decision, 0, &order);
-            return;
+            decision.candidates.push_back(override_candidate(*item, order));
+            if (touches_.first_eligible(decision.candidates, Method::override_) == 0) {
+                if (item->affiliate_no == 0) nobody(decision, "nobody_by_override");
+                else win(decision, 0, &order);
+                return;
+            }
         }
         const Sale &line = *order.lines.front();
         const Sale *const original = original_of(line, result_.orders, file_.accounts);
@@ -515,7 +519,7 @@ private:
             auto const source = std::find_if(result_.orders.begin(), result_.orders.end(), [&](const Order &other) {
                 return std::find(other.lines.begin(), other.lines.end(), original) != other.lines.end();
             });
-            if (source->is_special && source->decision.candidates.empty() && depth < 64)
+            if (source->is_special && !is_decided(*source) && depth < 64)
                 decide_special(*source, depth + 1);
             if (order.is_upgrade) decision.purchase_number = source->decision.purchase_number;
             if (original->is_void || source->decision.affiliate_no == 0) {

@@ -59,6 +59,7 @@ std::vector<Order> orders_of(const News &news, const Program &program);
 /// The sale a reset or upgrade refers to, by transaction, account or challenge; nullptr where it is unknown.
 const Sale *original_of(const Sale &line, const std::vector<Order> &orders, const std::vector<Account> &accounts) noexcept;
 bool names_original(const Sale &line) noexcept;
+std::vector<std::string> products_of(const Order &order);
 
 struct Ownership {
     std::string account_id;

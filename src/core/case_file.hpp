@@ -108,6 +108,7 @@ struct CommissionRow {
     std::optional<Time> stated_at;
 };
 
+/// A refund without reference and the sale it takes back; empty where none fitted when late_grace had passed.
 struct RefundMatch {
     std::string transaction_id, matched_transaction_id;
 };

@@ -73,9 +73,10 @@ std::vector<Dated> dated(const States &states) {
 template <class Same> bool seen_before(const std::vector<Dated> &chain, std::size_t i, Same same) {
     if (i > 0 && same(*chain[i - 1].state, *chain[i].state) && same_times(*chain[i - 1].state, *chain[i].state))
         return true; // carried along unchanged
-    if (!chain[i].on_arrival) return false;
     for (std::size_t j = 0; j < i; ++j)
-        if (same(*chain[j].state, *chain[i].state)) return true;
+        if (same(*chain[j].state, *chain[i].state) &&
+            (chain[i].on_arrival || same_times(*chain[j].state, *chain[i].state)))
+            return true;
     return false;
 }
 
@@ -379,7 +380,7 @@ void place_refunds_without_reference(const CaseFile &file, std::vector<Draft> &d
             target = only_open_sale(drafts, refund);
             Time const pinned_from = later(refund.recorded_at, file.program->late_grace);
             if (now < pinned_from) news.wake_at = std::min(news.wake_at.value_or(kForever), pinned_from);
-            else if (target != nullptr) news.new_matches.push_back({refund.id, target->sale.row->transaction_id});
+            else news.new_matches.push_back({refund.id, target == nullptr ? std::string() : target->sale.row->transaction_id});
         }
         if (target == nullptr) {
             news.reviews.push_back({"refund_without_sale", refund.id, "no single open sale to take back"});

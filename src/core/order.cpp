@@ -78,6 +78,12 @@ const Sale *original_of(const Sale &line, const std::vector<Order> &orders, cons
     return found;
 }
 
+std::vector<std::string> products_of(const Order &order) {
+    std::vector<std::string> result;
+    for (const Sale *line : order.lines) result.push_back(line->product_id);
+    return result;
+}
+
 bool names_original(const Sale &line) noexcept {
     return !line.original_transaction_id.empty() || !line.original_account_id.empty() || !line.original_challenge_id.empty();
 }

@@ -99,8 +99,10 @@ void Touches::coupons(const std::vector<std::string> &codes, const std::vector<s
             for (const Coupon &version : it->second)
                 if (version.from <= at && at < version.until) coupon = &version;
         if (it == rulebook_.coupons.end()) candidate.code = "unknown_coupon";
-        else if (coupon == nullptr) candidate.code = "coupon_expired";
-        else {
+        else if (coupon == nullptr) {
+            candidate.code = "coupon_expired";
+            candidate.affiliate_no = it->second.back().affiliate_no;
+        } else {
             candidate.affiliate_no = coupon->affiliate_no;
             candidate.campaign_no = coupon->campaign_no;
             candidate.coupon = coupon;

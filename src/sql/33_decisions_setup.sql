@@ -68,7 +68,7 @@ BEGIN
         matched_at timestamptz NOT NULL DEFAULT affiliate._now(),
         CONSTRAINT refund_match_pkey PRIMARY KEY (customer_id, transaction_id)
     );
-    COMMENT ON TABLE affiliate.refund_match IS 'A refund without reference, pinned to the sale it was found to take back once late_grace had passed (W12).';
+    COMMENT ON TABLE affiliate.refund_match IS 'A refund without reference, pinned to the sale it was found to take back once late_grace had passed (W12); empty where none fitted.';
 END
 $setup$;
 COMMENT ON FUNCTION affiliate._setup_decisions() IS 'Part of setup(): creates the decision tables that are missing.';

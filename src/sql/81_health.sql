@@ -67,7 +67,8 @@ AS $$
 DECLARE
     found text;
 BEGIN
-    IF to_regclass('cron.job') IS NOT NULL THEN
+    -- by the catalog: to_regclass() raises where the schema may not be used
+    IF EXISTS (SELECT FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace WHERE n.nspname = 'cron' AND c.relname = 'job') THEN
         IF NOT has_schema_privilege('cron', 'USAGE') OR NOT has_table_privilege('cron.job', 'SELECT') THEN
             RETURN 'unknown (no right to see pg_cron''s jobs)';
         END IF;

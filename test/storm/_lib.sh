@@ -36,13 +36,13 @@ happened() {
     fi
 }
 
-# clients N TRANSACTIONS FILE... : pgbench with one or several scripts, FILE@WEIGHT; every client must get through
+# clients N TRANSACTIONS FILE... : pgbench with one or several scripts, each client with :i = 0 and :run = $RUN; all must get through
 clients() {
     local n=$1 transactions=$2 file files=() out failed
     shift 2
     for file in "$@"; do files+=(-f "$file"); done
     out=$WORK/bench.$RANDOM
-    if ! pgbench -n -c "$n" -j 2 -t "$transactions" --max-tries=1000 -D i=0 -D clients="$n" "${files[@]}" >"$out" 2>&1; then
+    if ! pgbench -n -c "$n" -j 2 -t "$transactions" --max-tries=1000 -D i=0 -D run="${RUN:-0}" "${files[@]}" >"$out" 2>&1; then
         cat "$out"
         return 1
     fi

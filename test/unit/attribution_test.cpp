@@ -336,4 +336,22 @@ BOOST_AUTO_TEST_CASE(w13_unknown_names_are_reviewed_and_kill_nothing) {
     BOOST_TEST(s.conversion("s").candidates.size() < 2000U);
 }
 
+/// W10, promise 3: the code and the stored candidates do not go by the order in which the clicks were read.
+BOOST_AUTO_TEST_CASE(w1_the_order_in_which_clicks_were_read_does_not_matter) {
+    std::string codes[2], candidates[2];
+    for (std::size_t const turn : {0U, 1U}) {
+        Story s;
+        s.click("c1", alice, day(0));
+        s.click("c2", bob, day(30));
+        s.sale("s", day(20), "100");
+        s.assemble();
+        if (turn == 1) std::swap(s.file.clicks[0], s.file.clicks[1]);
+        Settled const settled = decide(s.file, s.book, s, s, the_end);
+        codes[turn] = settled.conversions.at(0).row.code;
+        candidates[turn] = settled.conversions.at(0).row.candidates;
+    }
+    BOOST_TEST(codes[0] == codes[1]);
+    BOOST_TEST(candidates[0] == candidates[1]);
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -347,4 +347,57 @@ BOOST_AUTO_TEST_CASE(m6_success_bonus_keeps_the_commission_unless_set) {
     }
 }
 
+/// M1, M2: a pending report happened at its status_at, whether or not the row knew completed_at when it arrived.
+BOOST_AUTO_TEST_CASE(m2_a_pending_report_has_its_own_time_in_either_order_of_arrival) {
+    for (bool const pending_first : {true, false}) {
+        Story s;
+        s.click("c", alice, day(0));
+        auto const pending = [](Report report) { report.status(Status::pending).amount("80").status_at(day(3)); };
+        auto const completed = [](Report report) {
+            report.status(Status::completed).amount("100").completed(day(1)).status_at(day(1));
+        };
+        Report first = s.bare("s", day(10)).ordered(day(1));
+        pending_first ? pending(first) : completed(first);
+        Report second = s.update("s", day(11));
+        pending_first ? completed(second) : pending(second);
+        s.settle();
+        BOOST_TEST(s.conversion("s").gross == money("80"));
+    }
+}
+
+/// M1, promise 3: an UPDATE that says something else carries refunded_amount along; that is no news of the refund and
+/// must not be dated by the new status_at. Here the refund failed on day 5, and the dispute was won on day 6.
+BOOST_AUTO_TEST_CASE(m1_a_refund_that_is_carried_along_is_no_news) {
+    for (bool const failure_first : {true, false}) {
+        Story s;
+        s.click("c", alice, day(0));
+        s.sale("s", day(1), "100");
+        s.update("s", day(20)).status(Status::refunded).refunded("100").status_at(day(4));
+        if (failure_first) s.update("s", day(21)).status(Status::refund_failed).refunded("0").status_at(day(5));
+        s.update("s", day(22)).status(Status::dispute_won).status_at(day(6));
+        if (!failure_first) s.update("s", day(23)).status(Status::refund_failed).refunded("0").status_at(day(5));
+        s.settle();
+        BOOST_TEST(s.conversion("s").refunded == money("0"));
+        BOOST_TEST(s.net("s") == money("10"));
+    }
+}
+
+/// W12, W8: a refund without reference is placed at its own time, the earliest of its reports, in either order.
+BOOST_AUTO_TEST_CASE(w12_a_corrected_refund_without_reference_is_placed_at_one_time) {
+    for (bool const earlier_first : {true, false}) {
+        Story s;
+        s.click("c", alice, day(0));
+        s.sale("a", day(1), "100");
+        s.sale("b", day(8), "100"); // not there yet on day 6
+        auto const on_ten = [](Report r) { r.amount("10").completed(day(10)).status_at(day(10)); };
+        auto const on_six = [](Report r) { r.amount("20").status_at(day(6)); };
+        Report first = s.bare("r", day(20)).effect(Effect::refund).type("refund");
+        earlier_first ? on_six(first) : on_ten(first);
+        Report second = s.update("r", day(20, 1));
+        earlier_first ? on_ten(second) : on_six(second);
+        s.settle();
+        BOOST_TEST(s.conversion("a").refunded == money("10"));
+    }
+}
+
 BOOST_AUTO_TEST_SUITE_END()

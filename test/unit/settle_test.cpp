@@ -16,7 +16,8 @@ Kinds entries_of(const Story &s, const std::string &id) {
     Kinds result;
     for (const auto &[key, entries] : s.ledger.entries)
         if (std::get<0>(key) == id)
-            for (const Entry &entry : entries) result.push_back(std::string(entry.kind) + " " + entry.amount.normalized().to_string());
+            for (const Entry &entry : entries)
+                result.push_back(std::string(entry.kind) + " " + entry.amount.normalized().to_string());
     return result;
 }
 
@@ -260,6 +261,18 @@ BOOST_AUTO_TEST_CASE(w14_claw_back_takes_the_upline_with_it) {
     s.settle(day(3));
     BOOST_TEST(owed_to(s, carol) == money("0"));
     BOOST_TEST(is_empty(s.settle(day(3))));
+}
+
+/// Settle twice = once: the unknown click of an order is among its candidates whether the line is stated or not.
+BOOST_AUTO_TEST_CASE(w14_a_claw_back_of_an_order_with_an_unknown_click_settles_once) {
+    Story s;
+    s.coupon("A", alice);
+    s.sale("s", day(1), "100").coupons({"A"}).click("unknown");
+    s.settle(day(3));
+    s.pay("s", day(40));
+    s.reassign(nobody);
+    s.settle(day(41));
+    BOOST_TEST(is_empty(s.settle(day(41))));
 }
 
 BOOST_AUTO_TEST_SUITE_END()
