@@ -54,15 +54,25 @@ std::string json_time(Time at) {
     Time const day_of_month = day_of_year - (153 * month_index + 2) / 5 + 1;
     Time const month = month_index < 10 ? month_index + 3 : month_index - 9;
     Time const year = year_of_era + era * 400 + 2000 + (month <= 2 ? 1 : 0);
-    char text[64];
-    std::snprintf(text, sizeof text, "%04lld-%02lld-%02lldT%02lld:%02lld:%02lld", static_cast<long long>(year),
-                  static_cast<long long>(month), static_cast<long long>(day_of_month),
-                  static_cast<long long>(rest / kHour), static_cast<long long>(rest / 60'000'000 % 60),
-                  static_cast<long long>(rest / 1'000'000 % 60));
-    std::string result = text;
+    std::string result;
+    auto const digits = [&result](Time value, int width) {
+        char reversed[8];
+        for (int i = 0; i < width; ++i, value /= 10) reversed[i] = static_cast<char>('0' + value % 10);
+        for (int i = width; i-- > 0;) result += reversed[i];
+    };
+    auto const field = [&](char separator, Time value) {
+        result += separator;
+        digits(value, 2);
+    };
+    digits(year, year > 9999 ? 6 : 4);
+    field('-', month);
+    field('-', day_of_month);
+    field('T', rest / kHour);
+    field(':', rest / 60'000'000 % 60);
+    field(':', rest / 1'000'000 % 60);
     if (rest % 1'000'000 != 0) {
-        std::snprintf(text, sizeof text, ".%06lld", static_cast<long long>(rest % 1'000'000));
-        result += text;
+        result += '.';
+        digits(rest % 1'000'000, 6);
     }
     return result + 'Z';
 }

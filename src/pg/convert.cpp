@@ -16,6 +16,49 @@ const varlena *plain(Datum datum) {
     return value;
 }
 
+// PostgreSQL's numeric as it is stored, which has not changed since 9.1 and cannot without pg_upgrade: two bytes of
+// header (short form: sign, scale, weight), or four (long form: sign and scale, weight), then base-10000 digits. On the
+// wire the same stands in eight bytes of header and digits, all in network byte order.
+constexpr std::size_t kWireHeader = 8, kDigitsMax = 40;
+constexpr std::uint16_t kShort = 0x8000, kSpecial = 0xC000, kShortSign = 0x2000, kWireNaN = 0xC000, kWireNegative = 0x4000;
+
+void put_big_endian(std::uint8_t *out, std::uint16_t value) {
+    out[0] = static_cast<std::uint8_t>(value >> 8);
+    out[1] = static_cast<std::uint8_t>(value);
+}
+
+/// Returns the bytes written; a value that is too long for us is written as NaN, which we refuse.
+std::size_t stored_to_wire(const char *data, std::size_t size, std::uint8_t *wire) {
+    std::uint16_t header = 0;
+    std::memcpy(&header, data, sizeof header);
+    bool const is_short = (header & kShort) != 0 && (header & kSpecial) != kSpecial;
+    bool const is_special = (header & kSpecial) == kSpecial;
+    std::size_t const header_size = is_short || is_special ? 2 : 4;
+    std::size_t const digits = is_special ? 0 : (size - header_size) / 2;
+    std::uint16_t weight = 0, sign = 0, scale = 0;
+    if (is_special || digits > kDigitsMax) sign = kWireNaN;
+    else if (is_short) {
+        sign = (header & kShortSign) != 0 ? kWireNegative : 0;
+        scale = (header & 0x1F80) >> 7;
+        weight = static_cast<std::uint16_t>((header & 0x0040) != 0 ? (header & 0x003F) | 0xFFC0 : header & 0x003F);
+    } else {
+        sign = (header & kWireNegative) != 0 ? kWireNegative : 0;
+        scale = header & 0x3FFF;
+        std::memcpy(&weight, data + 2, sizeof weight);
+    }
+    std::size_t const written = sign == kWireNaN ? 0 : digits;
+    put_big_endian(wire, static_cast<std::uint16_t>(written));
+    put_big_endian(wire + 2, weight);
+    put_big_endian(wire + 4, sign);
+    put_big_endian(wire + 6, scale);
+    for (std::size_t i = 0; i < written; ++i) {
+        std::uint16_t digit = 0;
+        std::memcpy(&digit, data + header_size + 2 * i, sizeof digit);
+        put_big_endian(wire + kWireHeader + 2 * i, digit);
+    }
+    return kWireHeader + 2 * written;
+}
+
 } // namespace
 
 std::string read_bytes(Datum datum) {
@@ -42,11 +85,10 @@ std::vector<std::string> read_text_array(Datum datum) {
 }
 
 std::optional<core::Decimal> read_decimal(Datum numeric) {
-    const varlena *const wire = call([numeric] {
-        return reinterpret_cast<const varlena *>(DatumGetPointer(DirectFunctionCall1(numeric_send, numeric)));
-    });
-    return core::decode_numeric({reinterpret_cast<const std::uint8_t *>(VARDATA_ANY(wire)),
-                                 static_cast<std::size_t>(VARSIZE_ANY_EXHDR(wire))});
+    const varlena *const value = plain(numeric);
+    std::size_t const size = static_cast<std::size_t>(VARSIZE_ANY_EXHDR(value));
+    std::uint8_t wire[kWireHeader + 2 * kDigitsMax];
+    return core::decode_numeric({wire, stored_to_wire(VARDATA_ANY(value), size, wire)});
 }
 
 core::Duration read_duration(Datum interval) {

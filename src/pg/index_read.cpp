@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: PostgreSQL
 #include "pg/index_read.hpp"
 
+#include "pg/rulebook.hpp"
+
 #include "pg/postgres.hpp"
 
 namespace affiliate::pg {
@@ -17,6 +19,7 @@ void FreshSnapshot::close() {
 }
 
 void IndexRead::look_up() {
+    if (generation_ == relation_generation()) return;
     const char *const table = table_, *const index = index_;
     struct Found {
         Oid table, index;
@@ -28,7 +31,10 @@ void IndexRead::look_up() {
     if (!OidIsValid(found.table) || !OidIsValid(found.index))
         throw core::Error("AF090", std::string("table \"affiliate.") + table_ + "\" or its index is missing", {},
                           "Run SELECT affiliate.setup() as a superuser.");
-    if (found.table == table_oid_ && found.index == index_oid_) return;
+    if (found.table == table_oid_ && found.index == index_oid_) {
+        generation_ = relation_generation();
+        return;
+    }
     attributes_.clear();
     last_attribute_ = 0;
     for (const char *column : columns_) {
@@ -43,6 +49,7 @@ void IndexRead::look_up() {
     nulls_.resize(columns_.size());
     table_oid_ = found.table;
     index_oid_ = found.index;
+    generation_ = relation_generation();
 }
 
 void IndexRead::begin() {

@@ -45,6 +45,7 @@ private:
 
     const char *table_, *index_;
     std::vector<const char *> columns_;
+    std::uint64_t generation_ = 0; ///< relation_generation() of the last look_up()
     Oid table_oid_ = InvalidOid, index_oid_ = InvalidOid;
     std::vector<int> attributes_; ///< attribute number of each column
     int last_attribute_ = 0;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: PostgreSQL
 #include "pg/row_writer.hpp"
 
+#include "pg/rulebook.hpp"
+
 #include <map>
 
 #include "pg/postgres.hpp"
@@ -9,6 +11,7 @@ namespace affiliate::pg {
 
 /// What is known of a table in this backend; anew where the table was replaced.
 struct RowWriter::Table {
+    std::uint64_t generation = 0; ///< relation_generation() when it was looked up
     Oid row_type = InvalidOid, array_type = InvalidOid;
     TupleDesc descriptor = nullptr;
     std::vector<std::size_t> attributes; ///< index into the row of each written column
@@ -19,6 +22,10 @@ struct RowWriter::Table {
 
 RowWriter::Table &RowWriter::table(const char *name, const std::vector<const char *> &columns) {
     static std::map<std::string, Table> *const tables = new std::map<std::string, Table>;
+    std::string key = name;
+    for (const char *column : columns) key += std::string(",") + column;
+    Table &table = (*tables)[key];
+    if (table.generation == relation_generation()) return table;
     Oid const row_type = call([name] {
         Oid const relation = get_relname_relid(name, get_namespace_oid("affiliate", false));
         return OidIsValid(relation) ? get_rel_type_id(relation) : InvalidOid;
@@ -26,10 +33,10 @@ RowWriter::Table &RowWriter::table(const char *name, const std::vector<const cha
     if (!OidIsValid(row_type))
         throw core::Error("AF090", std::string("table \"affiliate.") + name + "\" is missing", {},
                           "Run SELECT affiliate.setup() as a superuser.");
-    std::string key = name;
-    for (const char *column : columns) key += std::string(",") + column;
-    Table &table = (*tables)[key];
-    if (table.row_type == row_type) return table;
+    if (table.row_type == row_type) {
+        table.generation = relation_generation();
+        return table;
+    }
     table = Table{};
     table.descriptor = call([row_type] {
         MemoryContext const before = MemoryContextSwitchTo(TopMemoryContext);
@@ -59,6 +66,7 @@ RowWriter::Table &RowWriter::table(const char *name, const std::vector<const cha
         "INSERT INTO affiliate." + std::string(name) + " (" + list + ") VALUES (" + parameters + ")";
     table.insert_one = std::make_unique<Query>(table.insert_one_text.c_str(), types);
     table.row_type = row_type;
+    table.generation = relation_generation();
     return table;
 }
 

@@ -25,9 +25,11 @@ struct Cache {
 // One per backend: the cache itself is made on first use and never destroyed.
 Cache *cache = nullptr;
 std::uint64_t generation = 1;
+std::uint64_t relations = 1; ///< counts invalidations of any table
 Oid signal_relation = InvalidOid; ///< affiliate.program: triggers on the rulebook invalidate its relcache entry
 
 void on_relcache_invalidation(Datum, Oid relation) noexcept {
+    ++relations;
     if (relation == InvalidOid || relation == signal_relation || signal_relation == InvalidOid) ++generation;
 }
 
@@ -368,6 +370,8 @@ const core::Program *only_program() {
     const core::Rulebook &book = rulebook();
     return book.programs.size() == 1 ? &book.programs.begin()->second : nullptr;
 }
+
+std::uint64_t relation_generation() noexcept { return relations; }
 
 core::Evaluator &rule_evaluator() { return *cache->evaluator; }
 

@@ -16,6 +16,9 @@ const core::Rulebook &rulebook();
 /// The one program there is, or nullptr where there are none or several.
 const core::Program *only_program();
 
+/// Changes whenever a table may have been replaced or altered: what was looked up by name has to be looked up again.
+std::uint64_t relation_generation() noexcept;
+
 /// Evaluates rules of the current rulebook by PostgreSQL's executor. Valid as long as the rulebook is.
 core::Evaluator &rule_evaluator();
 

@@ -41,7 +41,8 @@ BEGIN
              OR EXISTS (SELECT FROM affiliate.commission AS c WHERE c.program_no = (key ->> 'program_no')::integer);
         hint := 'Make another program; its policies may be changed at any time, its id and currency may not.';
     WHEN 'affiliate' THEN
-        used := EXISTS (SELECT FROM affiliate.commission AS c WHERE c.affiliate_no = (key ->> 'affiliate_no')::integer)
+        used := EXISTS (SELECT FROM affiliate.program AS p JOIN affiliate.commission AS c USING (program_no)
+                        WHERE c.affiliate_no = (key ->> 'affiliate_no')::integer)
              OR EXISTS (SELECT FROM affiliate.conversion AS c WHERE c.affiliate_no = (key ->> 'affiliate_no')::integer)
              OR EXISTS (SELECT FROM affiliate.ownership AS o WHERE o.affiliate_no = (key ->> 'affiliate_no')::integer)
              OR EXISTS (SELECT FROM affiliate.adjustment AS a WHERE a.affiliate_no = (key ->> 'affiliate_no')::integer);

@@ -441,6 +441,8 @@ class Fold:
     def win(self, order, touch, at, phantom=None):
         if not phantom:
             self.hit('W4 ' + touch.method, order.key)
+            if touch.method == 'override':
+                self.hit('W14 reassigned', order.key)
         if touch.affiliate and (touch.is_self or self.is_self(touch.affiliate, order)):
             if not phantom:
                 self.hit('W3 self-referral', order.key)

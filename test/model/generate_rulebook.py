@@ -148,7 +148,7 @@ class RulebookMaker:
             ['coupon', 'click', 'lead', 'declared'] if r.random() < 0.7 else r.choice([
                 ['click', 'coupon', 'lead', 'declared'], ['coupon', 'click', 'lead'], ['click', 'lead', 'declared', 'coupon']]))
         row['success_bonus_reasons'] = ['success_bonus', 'profit split']
-        row['commission_from'] = self.maybe(0.12, START + r.randint(1, 15) * DAY)
+        row['commission_from'] = self.maybe(0.3, START + r.randint(4, 25) * DAY)
         given = {c: v for c, v in row.items() if c not in POLICIES or v != POLICIES[c][0]}
         self.add(insert_sql('program', given), 'programs', name, row)
 

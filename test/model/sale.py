@@ -109,6 +109,7 @@ class Moment:
     charged: Fraction
     opened: Fraction          # in open disputes, where the program reverses at the opening
     left: Fraction
+    is_zero: bool = False     # refunded, lost or adjusted away; an open dispute alone is no reversal
 
 
 @dataclass
@@ -387,6 +388,7 @@ def fold_take_backs(sale, program, news, adjustments, hit):
         signed = sum((v for at, v in adjusted if at <= moment.at), Fraction(0))
         taken = min(amount, moment.refunded + moment.charged + moment.opened)
         moment.left = min(amount, max(Fraction(0), amount - taken + signed))
+        moment.is_zero = amount - min(amount, moment.refunded + moment.charged) + signed <= 0
 
 
 def taken_at(sale, at):
@@ -416,7 +418,7 @@ def decide_void(sale, program, hit):
     """M6. Refunds alone keep it at zero from an instant inside the cooling-off on."""
     if sale.completed_at is None:
         return
-    sale.zero_since = last_stretch(sale.moments, lambda m: m.left == 0)
+    sale.zero_since = last_stretch(sale.moments, lambda m: m.is_zero)
     if sale.amount == 0:
         return
     since = last_stretch(sale.moments, lambda m: m.refunded >= sale.amount)

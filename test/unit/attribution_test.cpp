@@ -354,4 +354,13 @@ BOOST_AUTO_TEST_CASE(w1_the_order_in_which_clicks_were_read_does_not_matter) {
     BOOST_TEST(candidates[0] == candidates[1]);
 }
 
+/// M11, W1: a coupon that has expired names its affiliate and says why nobody earned, as an expired click does.
+BOOST_AUTO_TEST_CASE(m11_an_expired_coupon_is_not_organic) {
+    Story s;
+    s.coupon("A", alice).until = day(1);
+    s.sale("s", day(1), "100").coupons({"A"});
+    s.settle();
+    BOOST_TEST(s.conversion("s").code == "coupon_expired");
+}
+
 BOOST_AUTO_TEST_SUITE_END()

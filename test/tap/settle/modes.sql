@@ -4,7 +4,7 @@ SELECT plan(14);
 \ir _rig.sql
 SELECT pg_temp.program('main');
 CREATE FUNCTION pg_temp.queued() RETURNS text LANGUAGE sql AS $$
-    SELECT coalesce(string_agg(DISTINCT concat_ws(' ', kind, customer_id, transaction_id), ', '), 'nothing') FROM affiliate.settle_queue WHERE due_at <= affiliate._now()
+    SELECT coalesce(string_agg(DISTINCT concat_ws(' ', kind, customer_id, transaction_id), ', '), 'nothing') FROM affiliate.settle_queue WHERE due_at <= affiliate._now() AND kind <> 'program'
 $$;
 CREATE FUNCTION pg_temp.sale(id text) RETURNS void LANGUAGE sql AS $$
     INSERT INTO affiliate.transaction (customer_id, transaction_id, transaction_type, status, currency, amount, ordered_at, completed_at, coupon_codes)
