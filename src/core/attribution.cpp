@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <set>
 
+#include "core/decision.hpp"
 #include "core/touch.hpp"
 
 namespace affiliate::core {
@@ -49,7 +50,7 @@ public:
         }
         for (Order &order : result_.orders)
             if (order.is_special && !is_decided(order)) decide_special(order);
-        for (Order &order : result_.orders) finish(order.decision);
+        for (Order &order : result_.orders) note_conflict(order.decision);
         move_remaining_clicks();
         review_declarations();
         return std::move(result_);
@@ -138,7 +139,7 @@ private:
                 owner.at = *result_.signup_at;
                 own({}, owner, *result_.signup_at, *result_.signup_at, "registration");
             }
-            finish(decision);
+            note_conflict(decision);
             result_.registration = std::move(decision);
             return;
         }
@@ -152,7 +153,7 @@ private:
         wait_for_registration_click(decision);
         if (program_.bind_at_registration && decision.winner >= 0)
             own({}, *decision.won(), *result_.signup_at, *result_.signup_at, "registration");
-        finish(decision);
+        note_conflict(decision);
         result_.registration = std::move(decision);
     }
 
@@ -358,15 +359,6 @@ private:
             decision.customer_since = owner->covers_from;
     }
 
-    /// Nobody could win: say what spoke against the strongest candidate rather than "organic".
-    static void explain_nobody(Decision &decision) {
-        for (const Candidate &candidate : decision.candidates)
-            if (candidate.affiliate_no != 0 && candidate.method != Method::override_) {
-                decision.code = candidate.code;
-                return;
-            }
-    }
-
     /// W12: an order that names an unknown click waits for it while the click could change the decision.
     void wait_for_click(Order &order) {
         if (!order.completed_at || now_ >= recorded_by(order)) {
@@ -376,6 +368,7 @@ private:
         Decision &decision = order.decision;
         if (!click_could_win(deciding_method(decision))) return;
         if (decision.code == "nobody_by_override" || decision.code == "later_coupon") return;
+        if (decision.method == Method::ownership && has_foreign_coupon(decision)) return; // judged by the coupon alone
         for (const Sale *line : order.lines)
             if (!line->click_id.empty() && !known_click(line->click_id)) {
                 decision.waits_until = recorded_by(order);
@@ -392,13 +385,6 @@ private:
         if (now_ >= until || !click_could_win(deciding_method(decision))) return;
         decision.waits_until = until;
         result_.wake_at = std::min(result_.wake_at.value_or(kForever), until);
-    }
-
-    /// The method that decided, also where it was a self-referral and so nobody earns.
-    static Method deciding_method(const Decision &decision) {
-        for (const Candidate &candidate : decision.candidates)
-            if (std::string_view(candidate.code) == "self_referral") return candidate.method;
-        return decision.method;
     }
 
     /// Whether a click would come before `method` in the program's precedence.
@@ -563,13 +549,6 @@ private:
         }
         win(decision, static_cast<int>(decision.candidates.size()) - 1, &order);
         decision.customer_since = stored.at;
-    }
-
-    static void finish(Decision &decision) {
-        std::set<int> affiliates;
-        for (const Candidate &candidate : decision.candidates)
-            if (candidate.affiliate_no != 0) affiliates.insert(candidate.affiliate_no);
-        decision.is_conflict = affiliates.size() > 1;
     }
 
     const CaseFile &file_;

@@ -69,14 +69,11 @@ std::vector<Dated> dated(const States &states) {
     return result;
 }
 
-/// Whether state i repeats a change that an earlier state already reported (a re-sent report keeps its time).
+/// Whether state i says and dates something as an earlier state did: carried along, or a report that was sent again,
+/// which keeps its time.
 template <class Same> bool seen_before(const std::vector<Dated> &chain, std::size_t i, Same same) {
-    if (i > 0 && same(*chain[i - 1].state, *chain[i].state) && same_times(*chain[i - 1].state, *chain[i].state))
-        return true; // carried along unchanged
     for (std::size_t j = 0; j < i; ++j)
-        if (same(*chain[j].state, *chain[i].state) &&
-            (chain[i].on_arrival || same_times(*chain[j].state, *chain[i].state)))
-            return true;
+        if (same(*chain[j].state, *chain[i].state) && same_times(*chain[j].state, *chain[i].state)) return true;
     return false;
 }
 

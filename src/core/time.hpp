@@ -24,8 +24,11 @@ constexpr Time later(Time at, Duration span) noexcept {
     return __builtin_add_overflow(at, span, &sum) ? kForever : sum;
 }
 
-/// Whole 24 hour days from `from` to `to`, 0 where `to` is not later.
-constexpr std::int64_t days_between(Time from, Time to) noexcept { return to > from ? (to - from) / kDay : 0; }
+/// Whole 24 hour days from `from` to `to`, 0 where `to` is not later; nullopt from the beginning of time.
+constexpr std::optional<std::int64_t> days_between(Time from, Time to) noexcept {
+    if (from == kBeginning) return std::nullopt;
+    return to > from ? (to - from) / kDay : 0;
+}
 
 /// Where a window ends (W6).
 enum class WindowEnd : std::uint8_t { instant_exclusive, instant_inclusive, end_of_day };

@@ -47,7 +47,7 @@ const Columns &dispute_columns() {
 struct Reads {
     IndexRead aliases{"customer_alias", "customer_alias_canonical_idx", {"customer_id", "canonical_id"}};
     IndexRead canonical{"customer_alias", "customer_alias_pkey", {"customer_id", "canonical_id"}};
-    IndexRead transactions{"transaction", "transaction_pkey", transaction_columns()};
+    IndexRead transactions{"transaction", "transaction_customer_idx", transaction_columns()};
     IndexRead reports{"transaction_report", "transaction_report_pkey", transaction_columns()};
     // News about a sale that does not name the customer (W12).
     IndexRead anonymous{"transaction", "transaction_original_idx", transaction_columns()};

@@ -166,15 +166,14 @@ BEGIN
         version integer NOT NULL DEFAULT 0,
         recorded_at timestamptz NOT NULL DEFAULT affiliate._now(),
         recorded_by text NOT NULL DEFAULT session_user,
-        -- the older index and the first by name, so that an upsert by transaction_id meets it before the primary key
-        CONSTRAINT transaction_id_key UNIQUE (transaction_id),
+        -- the only unique key: beside a second one, concurrent upserts of one sale fail or deadlock (docs/adr/0009)
+        CONSTRAINT transaction_pkey PRIMARY KEY (transaction_id),
         CONSTRAINT transaction_ids_check CHECK (transaction_id <> ''
             AND octet_length(transaction_id) <= 500 AND octet_length(customer_id) <= 500
             AND octet_length(order_id) <= 500 AND octet_length(account_id) <= 500 AND octet_length(original_transaction_id) <= 500)
     );
-    IF to_regclass('affiliate.transaction_pkey') IS NULL THEN
-        ALTER TABLE affiliate.transaction ADD CONSTRAINT transaction_pkey PRIMARY KEY (customer_id, transaction_id);
-    END IF;
+    PERFORM affiliate._create_index('transaction_customer_idx', $index$CREATE INDEX transaction_customer_idx
+        ON affiliate.transaction (customer_id, transaction_id)$index$);
     PERFORM affiliate._create_index('transaction_original_idx', $index$CREATE INDEX transaction_original_idx ON affiliate.transaction (original_transaction_id)
         WHERE customer_id = '' AND original_transaction_id IS NOT NULL$index$);
     COMMENT ON TABLE affiliate.transaction IS 'What was charged, refunded or paid out, as the firm says it. Re-sending a transaction_id is an UPDATE of its row; customer, program, type, currency and a given ordered_at never change.';

@@ -283,11 +283,22 @@ BOOST_AUTO_TEST_CASE(w12_a_refund_without_reference_needs_one_open_sale) {
     Sold s;
     s.sale("t", day(2), "100");
     s.refund("r", "", day(9), "40");
-    BOOST_TEST(reviews_of(s.settle(), "r") == 1U);
+    BOOST_TEST(reviews_of(s.settle(day(9, 1)), "r") == 1U);
     BOOST_TEST(s.conversion("s").refunded.is_zero());
     s.refund("r2", "t", day(8)); // one of the two is closed now, by news before it
-    BOOST_TEST(reviews_of(s.settle(), "r") == 0U);
+    BOOST_TEST(reviews_of(s.settle(day(9, 2)), "r") == 0U);
     BOOST_TEST(s.conversion("s").refunded == money("40"));
+}
+
+BOOST_AUTO_TEST_CASE(w12_what_fitted_no_sale_within_late_grace_is_frozen) {
+    Sold s;
+    s.sale("t", day(2), "100");
+    s.refund("r", "", day(9), "40");
+    s.settle(day(9, 1));
+    s.settle(day(11));
+    s.refund("r2", "t", day(8));
+    BOOST_TEST(reviews_of(s.settle(day(12)), "r") == 1U);
+    BOOST_TEST(s.conversion("s").refunded.is_zero());
 }
 
 BOOST_AUTO_TEST_CASE(w12_currency_and_account_narrow_the_search) {

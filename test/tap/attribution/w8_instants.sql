@@ -18,7 +18,7 @@ $$;
 SELECT pg_temp.sell('main', 'a1', 'SHORT', '2025-03-04', '2025-03-09');
 SELECT is(pg_temp.outcome('main', 'a1'), 'a1 bob coupon #1 10', 'coupon and plan version of ordered_at');
 SELECT pg_temp.sell('main', 'a2', 'SHORT', '2025-03-05', '2025-03-05');
-SELECT is(pg_temp.candidates('a2'), 'coupon coupon_expired', 'the coupon is over');
+SELECT is(pg_temp.candidates('a2'), 'coupon bob coupon_expired', 'the coupon is over');
 SELECT pg_temp.sell('main', 'a3', 'ANN', '2025-03-05', '2025-03-09');
 SELECT is(pg_temp.outcome('main', 'a3'), 'a3 ann coupon #1 20', 'the next version of the plan');
 SELECT pg_temp.sell('main', 'a4', 'CYD', '2025-03-04', '2025-03-09');
