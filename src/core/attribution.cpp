@@ -259,7 +259,7 @@ private:
         const ConversionRow *const row = stated(order);
         if (row == nullptr) return false;
         const Override *const item = override_for(order);
-        if (item != nullptr && item->claw_back && item->affiliate_no != row->affiliate_no) return false;
+        if (item != nullptr && item->claw_back) return false;
         keep(order.decision, *row);
         return true;
     }
@@ -268,7 +268,7 @@ private:
         decision.is_stated = true;
         decision.affiliate_no = row.affiliate_no;
         decision.method = row.method;
-        decision.code = row.code;
+        decision.code = row.affiliate_no == 0 ? row.code : std::string(); // why nobody; the rest is the line's own
     }
 
     void collect(const Order &order, Decision &decision) {

@@ -378,7 +378,7 @@ ConversionTarget Commissions::conversion(const Attribution &attribution, const O
     bool const is_numbered = order.has_number && !sale.is_void && (!sale.is_zero() || program_.zero_amount_counts) &&
                              !is_upgrade(sale, program_);
     row.purchase_number = is_numbered || is_upgrade(sale, program_) ? decision.purchase_number : 0;
-    if (sale.is_void && before != nullptr && before->stated_at) row.purchase_number = before->purchase_number;
+    if (before != nullptr && before->stated_at) row.purchase_number = before->purchase_number; // pinned (W10)
     row.state = sale.is_void ? ConversionState::void_ : ConversionState::counted;
     bool const is_first_line = !program_.ladder_counts_orders || first_counting_line(order, program_) == &sale;
     row.ladder_counts = !sale.is_void && !sale.is_test && decision.affiliate_no != 0 && (!sale.is_zero() || program_.zero_amount_counts) &&

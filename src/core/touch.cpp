@@ -2,6 +2,7 @@
 #include "core/touch.hpp"
 
 #include <algorithm>
+#include <string_view>
 
 namespace affiliate::core {
 
@@ -11,9 +12,8 @@ bool listed(const std::vector<std::string> &list, const std::string &value) {
     return std::find(list.begin(), list.end(), value) != list.end();
 }
 
-constexpr const char *kEligible = "outranked";
-
-bool may_win(const Candidate &candidate) { return candidate.code == kEligible; }
+// By content: equal literals need not have one address.
+bool may_win(const Candidate &candidate) { return std::string_view(candidate.code) == "outranked"; }
 
 } // namespace
 

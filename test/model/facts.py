@@ -20,7 +20,7 @@ CUSTOMER_COLUMNS = ('customer_id', 'program_id', 'signup_date', 'affiliate_id', 
                     'country_code', 'kyc_status_id', 'payment_fingerprint', 'source')
 DISPUTE_COLUMNS = ('dispute_id', 'transaction_id', 'ref_source', 'ref_kind', 'ref_external_id', 'amount', 'opened_at',
                    'closed_at', 'outcome', 'lost_amount')
-FACT_TABLES = {'transaction': ('transaction_id', TX_COLUMNS, 'customer_id, transaction_id'),
+FACT_TABLES = {'transaction': ('transaction_id', TX_COLUMNS, 'transaction_id'),
                'customer': ('customer_id', CUSTOMER_COLUMNS, 'customer_id'),
                'dispute': ('dispute_id', DISPUTE_COLUMNS, 'dispute_id')}
 
