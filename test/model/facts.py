@@ -132,7 +132,7 @@ class Write(Op):
     def sql(self):
         key, columns, conflict = FACT_TABLES[self.table]
         given = [c for c in columns if self.row.get(c) is not None or c in key]
-        keys = {'customer_id', 'transaction_id'} if self.table == 'transaction' else {key}
+        keys = {key}
         sets = ', '.join('%s = excluded.%s' % (c, c) for c in columns if c not in keys and c != 'is_test')
         if self.table == 'transaction':
             sets += ', is_test = excluded.is_test'
