@@ -56,11 +56,7 @@ DECLARE
     last_customer text := '';
     posted bigint := 0;
 BEGIN
-    PERFORM FROM affiliate.program p WHERE p.program_id = program;
-    IF NOT FOUND THEN
-        RAISE EXCEPTION USING ERRCODE = 'AF012', MESSAGE = format('program "%s" does not exist', program),
-            HINT = 'The programs are the rows of affiliate.program.';
-    END IF;
+    PERFORM affiliate._program_no(program);
     LOOP
         SELECT array_agg(k.customer_id ORDER BY k.customer_id) INTO batch
         FROM (SELECT DISTINCT t.customer_id FROM affiliate.transaction t

@@ -19,11 +19,7 @@ DECLARE
     found affiliate.known_program;
 BEGIN
     SELECT p.program_no, p.currency INTO found FROM affiliate.program AS p
-    WHERE p.program_id = coalesce(program, affiliate._default_program());
-    IF found IS NULL THEN
-        RAISE EXCEPTION USING ERRCODE = 'AF012', MESSAGE = format('program "%s" does not exist', program),
-            HINT = 'The programs are the rows of affiliate.program.';
-    END IF;
+    WHERE p.program_no = affiliate._program_no(coalesce(program, affiliate._default_program()));
     RETURN found;
 END
 $$;
