@@ -21,6 +21,7 @@ extern "C" {
 #include "access/table.h"
 #include "access/tableam.h"
 #include "access/xact.h"
+#include "catalog/index.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_collation.h"
 #include "catalog/pg_namespace.h"
@@ -101,6 +102,31 @@ inline IndexScanDesc begin_index_scan(Relation table, Relation index, Snapshot s
     return ::index_beginscan(table, index, snapshot, nullptr, keys, 0);
 #else
     return ::index_beginscan(table, index, snapshot, keys, 0);
+#endif
+}
+
+/// Enters a stored row into the indexes of its table; the indexes that have to be rechecked later.
+inline List *insert_index_tuples(ResultRelInfo *result, TupleTableSlot *slot, EState *estate) {
+#if PG_VERSION_NUM >= 160000
+    return ::ExecInsertIndexTuples(result, slot, estate, false, false, nullptr, NIL, false);
+#else
+    return ::ExecInsertIndexTuples(result, slot, estate, false, false, nullptr, NIL);
+#endif
+}
+
+inline bool has_generated_columns(const TupleConstr &constraints) noexcept {
+#if PG_VERSION_NUM >= 180000
+    return constraints.has_generated_stored || constraints.has_generated_virtual;
+#else
+    return constraints.has_generated_stored;
+#endif
+}
+
+inline bool is_enforced([[maybe_unused]] const ConstrCheck &check) noexcept {
+#if PG_VERSION_NUM >= 180000
+    return check.ccenforced;
+#else
+    return true;
 #endif
 }
 

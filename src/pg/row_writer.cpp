@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: PostgreSQL
 #include "pg/row_writer.hpp"
 
-#include "pg/rulebook.hpp"
-
 #include <map>
+
+#include "pg/direct_insert.hpp"
+#include "pg/rulebook.hpp"
 
 #include "pg/postgres.hpp"
 
@@ -15,8 +16,9 @@ struct RowWriter::Table {
     Oid row_type = InvalidOid, array_type = InvalidOid;
     TupleDesc descriptor = nullptr;
     std::vector<std::size_t> attributes; ///< index into the row of each written column
-    std::string insert_one_text, insert_text;
-    std::unique_ptr<Query> insert_one, insert;
+    std::unique_ptr<DirectInsert> direct;
+    std::string insert_text;
+    std::unique_ptr<Query> insert; ///< where `direct` is not possible
     std::map<std::string, std::unique_ptr<Query>> updates;
 };
 
@@ -26,10 +28,8 @@ RowWriter::Table &RowWriter::table(const char *name, const std::vector<const cha
     for (const char *column : columns) key += std::string(",") + column;
     Table &table = (*tables)[key];
     if (table.generation == relation_generation()) return table;
-    Oid const row_type = call([name] {
-        Oid const relation = get_relname_relid(name, get_namespace_oid("affiliate", false));
-        return OidIsValid(relation) ? get_rel_type_id(relation) : InvalidOid;
-    });
+    Oid const relation = call([name] { return get_relname_relid(name, get_namespace_oid("affiliate", false)); });
+    Oid const row_type = call([relation] { return OidIsValid(relation) ? get_rel_type_id(relation) : InvalidOid; });
     if (!OidIsValid(row_type))
         throw core::Error("AF090", std::string("table \"affiliate.") + name + "\" is missing", {},
                           "Run SELECT affiliate.setup() as a superuser.");
@@ -45,8 +45,7 @@ RowWriter::Table &RowWriter::table(const char *name, const std::vector<const cha
         return copy;
     });
     table.array_type = call([row_type] { return get_array_type(row_type); });
-    std::string list, parameters;
-    std::vector<Oid> types;
+    std::string list;
     for (const char *column : columns) {
         bool found = false;
         for (int i = 0; i < table.descriptor->natts && !found; ++i)
@@ -56,15 +55,11 @@ RowWriter::Table &RowWriter::table(const char *name, const std::vector<const cha
             }
         if (!found) throw core::Error("XX000", std::string("column \"") + column + "\" of \"" + name + "\" is missing");
         list += (list.empty() ? "" : ", ") + std::string(column);
-        types.push_back(TupleDescAttr(table.descriptor, static_cast<int>(table.attributes.back()))->atttypid);
-        parameters += (parameters.empty() ? "$" : ", $") + std::to_string(types.size());
     }
     table.insert_text = "INSERT INTO affiliate." + std::string(name) + " (" + list + ") SELECT " + list +
                         " FROM pg_catalog.unnest($1)";
     table.insert = std::make_unique<Query>(table.insert_text.c_str(), std::vector<Oid>{table.array_type});
-    table.insert_one_text =
-        "INSERT INTO affiliate." + std::string(name) + " (" + list + ") VALUES (" + parameters + ")";
-    table.insert_one = std::make_unique<Query>(table.insert_one_text.c_str(), types);
+    table.direct = std::make_unique<DirectInsert>(relation, table.attributes);
     table.row_type = row_type;
     table.generation = relation_generation();
     return table;
@@ -97,13 +92,10 @@ std::vector<Datum> RowWriter::composites() const {
 
 void RowWriter::insert() {
     if (size() == 0) return;
-    if (size() > 1) {
-        table_.insert->write({make_row_array(composites(), table_.row_type)});
-        return;
-    }
-    std::string null_flags;
-    for (char const is_null : nulls_) null_flags += is_null != 0 ? 'n' : ' ';
-    table_.insert_one->write(values_, null_flags.c_str());
+    static_assert(sizeof(bool) == sizeof(char));
+    if (table_.direct->is_possible())
+        table_.direct->insert(values_.data(), reinterpret_cast<const bool *>(nulls_.data()), size());
+    else table_.insert->write({make_row_array(composites(), table_.row_type)});
 }
 
 void RowWriter::update(const std::string &statement, const std::vector<int> &versions) {

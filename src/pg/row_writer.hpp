@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: PostgreSQL
-// Writes rows of one table with one statement: a single row as parameters, many as unnested values of the row type.
+// Writes rows of one table: new ones directly (direct_insert.hpp), changed ones with one statement over unnested rows.
 #pragma once
 
 #include <memory>
