@@ -184,7 +184,7 @@ private:
         if (program_.later_click != LaterTouch::move) return;
         std::vector<const Click *> clicks;
         for (const Click &click : file_.clicks)
-            if (click.affiliate_no != 0 && !click.wrong_program && click.clicked_at <= up_to &&
+            if (click.affiliate_no != 0 && !click.is_test && !click.wrong_program && click.clicked_at <= up_to &&
                 click.recorded_at <= recorded_until && moved_.count(click.click_id) == 0)
                 clicks.push_back(&click);
         std::sort(clicks.begin(), clicks.end(), [](const Click *a, const Click *b) {

@@ -52,6 +52,7 @@ struct Click {
     std::string click_id, traffic_source;
     int affiliate_no = 0, campaign_no = 0; ///< affiliate_no 0: the affiliate it names is unknown
     Time clicked_at = 0, recorded_at = 0;
+    bool is_test = false;
     bool wrong_program = false; ///< an order names it, but it is a click of another program
 };
 
@@ -84,8 +85,8 @@ const char *name(ConversionState state) noexcept;
 /// A row of affiliate.conversion: the decision, and the running totals of its conversion_entries.
 struct ConversionRow {
     std::string transaction_id, code, order_key, currency, fx_source;
-    std::string candidates;             ///< JSON; of a stored row only its digest is read
-    std::int64_t candidates_digest = 0; ///< json_digest() of it
+    std::string candidates;             ///< JSON; empty: as stored, of which only the digest is read
+    std::int64_t candidates_digest = 0; ///< candidates_digest() of them
     bool registration = false;
     ConversionState state = ConversionState::pending;
     int affiliate_no = 0, purchase_number = 0, agreement_no = 0, plan_no = 0, version = 0;
@@ -112,6 +113,10 @@ struct CommissionRow {
 struct RefundMatch {
     std::string transaction_id, matched_transaction_id;
 };
+
+/// Conversions from which on a case file is settled by the drain only: the cost of a sale is bounded whatever the
+/// customer's history. A guest id that many people share is the usual cause.
+constexpr std::size_t kLargeCaseFile = 1000;
 
 struct CaseFile {
     const Program *program = nullptr;

@@ -29,12 +29,6 @@ void append_json(std::string &out, std::string_view text) {
     out += '"';
 }
 
-std::int64_t json_digest(std::string_view text) noexcept {
-    std::uint64_t hash = 14695981039346656037ULL;
-    for (char const c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211ULL;
-    return static_cast<std::int64_t>(hash);
-}
-
 // The civil calendar from days since 2000-03-01.
 std::string json_time(Time at) {
     if (at == kBeginning) return "-infinity";

@@ -14,9 +14,6 @@ namespace affiliate::core {
 /// Appends `text` as a JSON string.
 void append_json(std::string &out, std::string_view text);
 
-/// A 64 bit digest of a text (FNV-1a), to notice that it changed.
-std::int64_t json_digest(std::string_view text) noexcept;
-
 /// ISO 8601 in UTC, with microseconds where there are any; "infinity" and "-infinity" for the ends of time.
 std::string json_time(Time at);
 

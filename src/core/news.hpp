@@ -10,6 +10,8 @@ namespace affiliate::core {
 /// Something a person should look at; one per kind and subject.
 struct Review {
     std::string kind, subject_id, detail;
+    const char *severity = "normal";         ///< low, normal, high: grade_reviews()
+    std::optional<Decimal> money_at_stake{}; ///< commission of the lines concerned, in the program's currency
 };
 
 /// A transaction that can be a conversion (effect sale, cost or credit without original), as its reports describe it.

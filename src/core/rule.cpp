@@ -24,6 +24,13 @@ const Sale *first_counting_line(const Order &order, const Program &program) {
     return nullptr;
 }
 
+/// The text only where it differs from what is stored.
+void note_candidates(const Decision &decision, const ConversionRow *before, bool always, ConversionRow &row) {
+    row.candidates_digest = candidates_digest(decision);
+    if (always || before == nullptr || before->candidates_digest != row.candidates_digest)
+        row.candidates = candidates_json(decision);
+}
+
 bool applies_to(const PlanRule &rule, const std::string &type, Effect effect) {
     if (rule.transaction_types.empty()) return effect == Effect::sale;
     return std::find(rule.transaction_types.begin(), rule.transaction_types.end(), type) != rule.transaction_types.end();
@@ -338,8 +345,6 @@ ConversionTarget Commissions::conversion(const Attribution &attribution, const O
     row.method = decision.method;
     row.code = decision.code;
     row.is_conflict = decision.is_conflict;
-    row.candidates = candidates_json(decision);
-    row.candidates_digest = json_digest(row.candidates);
     row.ordered_at = sale.ordered_at;
     row.occurred_at = sale.completed_at;
     row.currency = sale.row->currency;
@@ -347,6 +352,7 @@ ConversionTarget Commissions::conversion(const Attribution &attribution, const O
     target.effective_at = sale.latest_news_at;
     target.cause = "report";
     const ConversionRow *const before = posted(row.transaction_id, false);
+    note_candidates(decision, before, trace_, row);
     if (before != nullptr) row.stated_at = before->stated_at;
     if (!sale.completed_at) {
         row.state = ConversionState::pending;
@@ -453,8 +459,6 @@ std::optional<ConversionTarget> Commissions::registration(const Attribution &att
     row.method = decision.method;
     row.code = decision.code;
     row.is_conflict = decision.is_conflict;
-    row.candidates = candidates_json(decision);
-    row.candidates_digest = json_digest(row.candidates);
     row.ordered_at = row.occurred_at = attribution.signup_at;
     row.state = ConversionState::counted;
     row.quantity = 1;
@@ -462,6 +466,7 @@ std::optional<ConversionTarget> Commissions::registration(const Attribution &att
     target.effective_at = *attribution.signup_at;
     target.cause = "registration";
     const ConversionRow *const before = posted(std::string(), true);
+    note_candidates(decision, before, trace_, row);
     if (before != nullptr) row.stated_at = before->stated_at;
     const Affiliate *const affiliate = rulebook_.affiliate(decision.affiliate_no);
     if (decision.waits_until) {

@@ -102,5 +102,7 @@ private:
 
 /// The candidates of a decision as the jsonb text of conversion.candidates.
 std::string candidates_json(const Decision &decision);
+/// A 64 bit digest of them, to notice that they changed without writing the text.
+std::int64_t candidates_digest(const Decision &decision);
 
 } // namespace affiliate::core

@@ -195,6 +195,7 @@ public:
     std::unordered_map<int, Ladder> ladders;
     std::map<std::pair<int, int>, std::vector<Agreement>> agreements;                ///< by (program, affiliate)
     std::map<std::pair<int, std::string>, std::vector<Agreement>> group_agreements;  ///< by (program, group)
+    bool has_overrides = false; ///< some customer has an attribution_override
     ByName<int> currencies;                                                          ///< exponent
     std::map<std::pair<std::string, std::string>, std::vector<FxRate>> fx_rates;     ///< by valid_from
 

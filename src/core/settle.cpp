@@ -233,6 +233,7 @@ Outcome post(const CaseFile &file, const Settled &settled) {
     outcome.refund_matches = settled.news.new_matches;
     outcome.reviews = settled.news.reviews;
     outcome.reviews.insert(outcome.reviews.end(), settled.attribution.reviews.begin(), settled.attribution.reviews.end());
+    grade_reviews(file, settled, outcome.reviews);
     for (const Order &order : settled.attribution.orders)
         if (order.decision.waits_until && !order.is_special)
             for (const Sale *line : order.lines)

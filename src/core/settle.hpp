@@ -63,6 +63,10 @@ struct Outcome {
 
 Outcome post(const CaseFile &file, const Settled &settled);
 
+/// Says of each review how urgent it is and which money hangs on it, and adds one for a case file that is too large to
+/// be settled inside a statement.
+void grade_reviews(const CaseFile &file, const Settled &settled, std::vector<Review> &reviews);
+
 /// One conversion of a settled case file as JSON, for explain(), attribute() and quote_commission(): what is known of
 /// the sale, who competed, every rule that was tried with its inputs, and what it gives. "null" where it is unknown.
 std::string explain_json(const Rulebook &rulebook, const Settled &settled, const std::string &transaction_id);

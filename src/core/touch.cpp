@@ -133,7 +133,8 @@ void Touches::clicks(Time at, Time recorded_by, std::vector<Candidate> &out) con
         candidate.campaign_no = click.campaign_no;
         candidate.traffic_source = click.traffic_source;
         const Affiliate *const affiliate = rulebook_.affiliate(click.affiliate_no);
-        if (click.wrong_program) candidate.code = "wrong_program";
+        if (click.is_test) candidate.code = "test_click";
+        else if (click.wrong_program) candidate.code = "wrong_program";
         else if (affiliate == nullptr) candidate.code = "unknown_affiliate";
         else if (click.clicked_at > at) candidate.code = "after_order";
         else if (click.recorded_at > recorded_by) candidate.code = "recorded_late";

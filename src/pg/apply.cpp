@@ -29,16 +29,16 @@ private:
 const char *subject_kind(bool registration) { return registration ? "registration" : "transaction"; }
 
 void write_conversions(const std::vector<Outcome> &outcomes) {
-    std::vector<const char *> const columns{
+    static RowTable *const conversions = new RowTable("conversion", {
         "customer_id", "transaction_id", "kind", "program_no", "state", "affiliate_no", "method", "code", "is_conflict",
         "candidates", "candidates_digest", "order_key", "purchase_number", "ordered_at", "occurred_at", "agreement_no", "plan_no", "currency",
         "fx_rate", "fx_source", "fx_valid_from", "ladder_counts", "taken_back_at", "is_test", "quantity", "gross",
-        "refunded", "charged_back", "charged_back_count", "version"};
-    RowWriter inserted("conversion", columns), updated("conversion", columns);
-    RowWriter entries("conversion_entry",
-                      {"customer_id", "transaction_id", "kind", "program_no", "version", "affiliate_no", "currency",
-                       "quantity", "gross", "refunded", "charged_back", "charged_back_count", "cause", "earned_at",
-                       "effective_at", "recorded_at", "recorded_by", "cluster_no", "written_xid"});
+        "refunded", "charged_back", "charged_back_count", "version"});
+    static RowTable *const conversion_entries = new RowTable("conversion_entry", {
+        "customer_id", "transaction_id", "kind", "program_no", "version", "affiliate_no", "currency", "quantity", "gross",
+        "refunded", "charged_back", "charged_back_count", "cause", "earned_at", "effective_at", "recorded_at",
+        "recorded_by", "cluster_no", "written_xid"});
+    RowWriter inserted(*conversions), updated(*conversions), entries(*conversion_entries);
     std::vector<int> versions;
     Stamp const stamp;
     for (const Outcome &outcome : outcomes)
@@ -56,7 +56,8 @@ void write_conversions(const std::vector<Outcome> &outcomes) {
             else writer.put_text(name(row.method));
             writer.put(row.code);
             writer.put(row.is_conflict);
-            writer.put(make_jsonb(row.candidates));
+            if (row.candidates.empty()) writer.put_null();
+            else writer.put(make_jsonb(row.candidates));
             writer.put(Int64GetDatum(row.candidates_digest));
             writer.put(row.order_key);
             writer.put_number(row.purchase_number);
@@ -101,7 +102,7 @@ void write_conversions(const std::vector<Outcome> &outcomes) {
         }
     inserted.insert();
     updated.update("UPDATE affiliate.conversion c SET state = r.state, affiliate_no = r.affiliate_no, method = r.method,"
-                   " code = r.code, is_conflict = r.is_conflict, candidates = r.candidates, candidates_digest = r.candidates_digest, order_key = r.order_key,"
+                   " code = r.code, is_conflict = r.is_conflict, candidates = coalesce(r.candidates, c.candidates), candidates_digest = r.candidates_digest, order_key = r.order_key,"
                    " purchase_number = r.purchase_number, ordered_at = r.ordered_at, occurred_at = r.occurred_at,"
                    " agreement_no = r.agreement_no, plan_no = r.plan_no, currency = r.currency, fx_rate = r.fx_rate,"
                    " fx_source = r.fx_source, fx_valid_from = r.fx_valid_from, ladder_counts = r.ladder_counts,"
@@ -116,15 +117,16 @@ void write_conversions(const std::vector<Outcome> &outcomes) {
 }
 
 std::uint64_t write_commissions(const std::vector<Outcome> &outcomes) {
-    std::vector<const char *> const columns{
+    static RowTable *const commissions = new RowTable("commission", {
         "customer_id", "subject_id", "subject_kind", "rule_no", "affiliate_no", "level", "program_no", "currency",
         "accrued", "reversed", "paid", "accrued_when_paid", "version", "earned_at", "eligible_at", "hold_reason",
         "is_void", "is_provisional", "ladder_no", "ladder_position", "cap_room", "uncapped_accrued",
-        "uncapped_net"};
-    RowWriter inserted("commission", columns), updated("commission", columns);
-    RowWriter entries("entry", {"customer_id", "subject_id", "subject_kind", "rule_no", "affiliate_no", "level", "version",
-                                "program_no", "kind", "currency", "amount", "cause", "earned_at", "effective_at",
-                                "recorded_at", "recorded_by", "cluster_no", "written_xid"});
+        "uncapped_net"});
+    static RowTable *const ledger = new RowTable("entry", {
+        "customer_id", "subject_id", "subject_kind", "rule_no", "affiliate_no", "level", "version", "program_no", "kind",
+        "currency", "amount", "cause", "earned_at", "effective_at", "recorded_at", "recorded_by", "cluster_no",
+        "written_xid"});
+    RowWriter inserted(*commissions), updated(*commissions), entries(*ledger);
     std::vector<int> versions;
     Stamp const stamp;
     for (const Outcome &outcome : outcomes)
@@ -193,8 +195,10 @@ std::uint64_t write_commissions(const std::vector<Outcome> &outcomes) {
 void write_ownerships(const std::vector<Outcome> &outcomes) {
     static Query *const remove = new Query(
         "DELETE FROM affiliate.ownership WHERE customer_id = $1 AND program_no = $2", {TEXTOID, INT4OID});
-    RowWriter rows("ownership", {"customer_id", "program_no", "account_id", "ownership_no", "affiliate_no", "begins_at",
-                                 "runs_from", "ends_at", "is_latest", "cause"});
+    static RowTable *const ownerships = new RowTable("ownership", {
+        "customer_id", "program_no", "account_id", "ownership_no", "affiliate_no", "begins_at", "runs_from", "ends_at",
+        "is_latest", "cause"});
+    RowWriter rows(*ownerships);
     for (const Outcome &outcome : outcomes) {
         if (!outcome.ownerships_changed) continue;
         if (outcome.had_ownerships)
@@ -219,9 +223,9 @@ void write_ownerships(const std::vector<Outcome> &outcomes) {
 /// Reviews, pinned matches and what the queue has to do later.
 void write_consequences(const std::vector<Outcome> &outcomes, Time now) {
     static Query *const review = new Query(
-        "INSERT INTO affiliate.review_case (kind, program_no, customer_id, subject_id, evidence)"
-        " VALUES ($1, $2, $3, $4, pg_catalog.jsonb_build_object('detail', $5)) ON CONFLICT DO NOTHING",
-        {TEXTOID, INT4OID, TEXTOID, TEXTOID, TEXTOID});
+        "INSERT INTO affiliate.review_case (kind, program_no, customer_id, subject_id, evidence, severity, money_at_stake)"
+        " VALUES ($1, $2, $3, $4, pg_catalog.jsonb_build_object('detail', $5), $6, $7) ON CONFLICT DO NOTHING",
+        {TEXTOID, INT4OID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, NUMERICOID});
     static Query *const match = new Query(
         "INSERT INTO affiliate.refund_match (customer_id, transaction_id, matched_transaction_id) VALUES ($1, $2, $3)"
         " ON CONFLICT DO NOTHING",
@@ -239,7 +243,9 @@ void write_consequences(const std::vector<Outcome> &outcomes, Time now) {
     for (const Outcome &outcome : outcomes) {
         for (const Review &item : outcome.reviews)
             review->write({make_text(item.kind), Int32GetDatum(outcome.program_no), make_text(outcome.customer_id),
-                           make_text(item.subject_id), make_text(item.detail)});
+                           make_text(item.subject_id), make_text(item.detail), make_text(item.severity),
+                           item.money_at_stake ? make_numeric(*item.money_at_stake) : Datum{0}},
+                          item.money_at_stake ? "       " : "      n");
         for (const RefundMatch &item : outcome.refund_matches)
             match->write({make_text(outcome.customer_id), make_text(item.transaction_id),
                           make_text(item.matched_transaction_id)});

@@ -61,10 +61,12 @@ std::size_t stored_to_wire(const char *data, std::size_t size, std::uint8_t *wir
 
 } // namespace
 
-std::string read_bytes(Datum datum) {
+std::string_view view_bytes(Datum datum) {
     const varlena *const value = plain(datum);
     return {VARDATA_ANY(value), static_cast<std::size_t>(VARSIZE_ANY_EXHDR(value))};
 }
+
+std::string read_bytes(Datum datum) { return std::string(view_bytes(datum)); }
 
 std::vector<std::string> read_text_array(Datum datum) {
     struct Elements {

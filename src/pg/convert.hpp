@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: PostgreSQL
-// Between Datums and the values of the core. Readers copy: nothing they return points into server memory.
+// Between Datums and the values of the core. Readers copy: nothing they return points into server memory, but for
+// view_bytes().
 #pragma once
 
 #include <string>
@@ -16,6 +17,8 @@ namespace affiliate::pg {
 
 /// The bytes of a varlena value; detoasts where that is needed.
 std::string read_bytes(Datum datum);
+/// The same bytes where they are.
+std::string_view view_bytes(Datum datum);
 std::vector<std::string> read_text_array(Datum datum);
 /// nullopt for NaN and infinities.
 std::optional<core::Decimal> read_decimal(Datum numeric);

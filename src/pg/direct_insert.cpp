@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: PostgreSQL
 #include "pg/direct_insert.hpp"
 
+#include "pg/relation_lock.hpp"
+
 #include "pg/postgres.hpp"
 
 namespace affiliate::pg {
@@ -203,8 +205,9 @@ DirectInsert::DirectInsert(Oid table, const std::vector<std::size_t> &attributes
 
 bool DirectInsert::is_possible() {
     Prepared &prepared = *prepared_;
+    lock_relation(prepared.table, RowExclusiveLock);
     return call([&prepared] {
-        Relation const relation = table_open(prepared.table, RowExclusiveLock);
+        Relation const relation = table_open(prepared.table, NoLock);
         for (int attempt = 0; !prepared.is_valid && attempt < 3; ++attempt) prepare_now(prepared, relation);
         table_close(relation, NoLock);
         return prepared.is_valid && prepared.is_possible;

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: PostgreSQL
 #include <algorithm>
+#include <iterator>
+#include <set>
 #include <unordered_map>
 
 #include "pg/index_read.hpp"
@@ -33,7 +35,8 @@ const Columns &customer_columns() {
 }
 const Columns &click_columns() {
     static const Columns *const columns = new Columns{"customer_id", "click_id",    "program_id", "link_id",
-                                                      "affiliate_id", "campaign_id", "clicked_at", "recorded_at"};
+                                                      "affiliate_id", "campaign_id", "clicked_at", "recorded_at",
+                                                      "is_test"};
     return *columns;
 }
 const Columns &dispute_columns() {
@@ -58,7 +61,7 @@ struct Reads {
     IndexRead visitors{"visitor_customer", "visitor_customer_pkey", {"customer_id", "visitor_id"}};
     IndexRead visitor_clicks{"click", "click_visitor_idx",
                              {"visitor_id", "click_id", "program_id", "link_id", "affiliate_id", "campaign_id",
-                              "clicked_at", "recorded_at"}};
+                              "clicked_at", "recorded_at", "is_test"}};
     IndexRead named_clicks{"click", "click_pkey", click_columns()};
     IndexRead disputes{"dispute", "dispute_transaction_idx", dispute_columns()};
     IndexRead refs{"transaction_ref", "transaction_ref_transaction_idx", {"transaction_id", "external_id", "source", "kind"}};
@@ -108,17 +111,23 @@ public:
     }
 
     /// `hypothetical`: a transaction as jsonb that is decided with the stored ones, or 0.
-    std::vector<CaseFile> run(std::vector<std::string> customers, Datum hypothetical) {
+    /// With `is_bounded` it stops where a customer turns out to be large().
+    std::vector<CaseFile> run(std::vector<std::string> customers, Datum hypothetical, bool is_bounded) {
         FreshSnapshot snapshot;
         ids_ = std::move(customers);
+        is_bounded_ = is_bounded;
         read_aliases();
         read_transactions(hypothetical);
+        if (!large_.empty()) {
+            snapshot.close();
+            return {};
+        }
         read_anonymous_news();
         read_customers();
         read_clicks();
         read_disputes();
         if (names_accounts_) read_accounts();
-        read_overrides();
+        if (rulebook_.has_overrides) read_overrides();
         read_ownerships();
         read_conversions();
         read_commissions();
@@ -126,6 +135,7 @@ public:
         snapshot.close();
         return finish();
     }
+    const std::set<std::string> &large() const noexcept { return large_; }
 
 private:
     CaseFile *file(const std::string &customer, int program_no) {
@@ -212,7 +222,14 @@ private:
 
     void read_transactions(Datum hypothetical) {
         auto const read = [this](const Row &row) {
-            if (CaseFile *found = file(row.text(0), program_no(row.text(1)))) add(*found, state(row, rulebook_));
+            CaseFile *const found = file(row.text(0), program_no(row.text(1)));
+            if (found == nullptr) return true;
+            if (is_bounded_ && found->transactions.size() >= kLargeCaseFile) {
+                large_.insert(found->customer_id);
+                return false;
+            }
+            add(*found, state(row, rulebook_));
+            return true;
         };
         reads().transactions.each(ids_, read);
         if (hypothetical != 0) {
@@ -261,10 +278,27 @@ private:
             s.recorded_at = *row.time(15);
             has_history = has_history || s.version > 0;
             if (!s.click_id.empty()) named_clicks_[s.click_id].push_back(found);
+            if (rulebook_.programs.size() > 1) customers_.emplace_back(found, s);
             found->customer.push_back(std::move(s));
         };
         reads().customers.each(ids_, read);
         if (has_history) reads().customer_reports.each(ids_, read);
+    }
+
+    /// A customer registers in one program; what is known of him holds in the others that he buys from, too (W11). His
+    /// registration and what it declared do not.
+    void spread_customers() {
+        for (auto &[home, known] : customers_)
+            for (auto &[key, found] : files_) {
+                if (&found == home || key.first != home->customer_id) continue;
+                CustomerState s = known;
+                s.signup_at.reset();
+                s.declared_affiliate.clear();
+                s.campaign_id.clear();
+                s.click_id.clear();
+                s.coupon_codes.clear();
+                found.customer.push_back(std::move(s));
+            }
     }
 
     void add_click(CaseFile &file, const Row &row) {
@@ -274,6 +308,7 @@ private:
         click.click_id = row.text(1);
         click.clicked_at = *row.time(6);
         click.recorded_at = *row.time(7);
+        click.is_test = row.boolean(8);
         click.wrong_program = program_no(row.text(2)) != file.program->no;
         if (auto const it = rulebook_.links.find(row.text(3)); it != rulebook_.links.end()) {
             click.affiliate_no = it->second.affiliate_no;
@@ -455,6 +490,7 @@ private:
     }
 
     std::vector<CaseFile> finish() {
+        spread_customers();
         std::vector<CaseFile> result;
         result.reserve(files_.size());
         for (auto &[key, found] : files_) {
@@ -480,8 +516,10 @@ private:
     std::map<std::pair<std::string, int>, CaseFile> files_;
     std::unordered_map<std::string, CaseFile *> sale_files_;
     std::unordered_map<std::string, std::vector<CaseFile *>> named_clicks_;
+    std::vector<std::pair<const CaseFile *, CustomerState>> customers_;
     std::vector<std::string> sale_ids_;
-    bool has_reports_ = false, names_accounts_ = false, has_refund_without_reference_ = false;
+    std::set<std::string> large_;
+    bool is_bounded_ = false, has_reports_ = false, names_accounts_ = false, has_refund_without_reference_ = false;
 };
 
 class StoredPositions : public Positions {
@@ -509,8 +547,16 @@ private:
 
 } // namespace
 
-std::vector<CaseFile> gather(const std::vector<std::string> &customers, const Rulebook &rulebook, Datum hypothetical) {
-    return Gathering(rulebook, customers).run(customers, hypothetical);
+std::vector<CaseFile> gather(const std::vector<std::string> &customers, const Rulebook &rulebook, Datum hypothetical,
+                             std::vector<std::string> *large) {
+    Gathering gathering(rulebook, customers);
+    std::vector<CaseFile> files = gathering.run(customers, hypothetical, large != nullptr);
+    if (gathering.large().empty()) return files;
+    large->insert(large->end(), gathering.large().begin(), gathering.large().end());
+    std::vector<std::string> rest;
+    std::copy_if(customers.begin(), customers.end(), std::back_inserter(rest),
+                 [&](const std::string &id) { return gathering.large().count(id) == 0; });
+    return gather(rest, rulebook, hypothetical, large);
 }
 
 std::vector<std::string> canonical_customers(std::vector<std::string> customers) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: PostgreSQL
 #include "pg/index_read.hpp"
 
+#include "pg/relation_lock.hpp"
 #include "pg/rulebook.hpp"
 
 #include "pg/postgres.hpp"
@@ -52,14 +53,26 @@ void IndexRead::look_up() {
     generation_ = relation_generation();
 }
 
-void IndexRead::begin() {
+bool IndexRead::begin() {
     look_up();
     Oid const table = table_oid_, index = index_oid_;
-    relation_ = call([table] { return table_open(table, AccessShareLock); });
-    index_relation_ = call([index] { return index_open(index, AccessShareLock); });
+    lock_relation(table, AccessShareLock);
+    lock_relation(index, AccessShareLock);
+    relation_ = call([table] { return table_open(table, NoLock); });
+    index_relation_ = call([index] { return index_open(index, NoLock); });
     Relation const relation = relation_, index_relation = index_relation_;
+    // Most firms leave some tables unused: their indexes have nothing but a metapage.
+    bool const is_empty = call([index_relation] { return RelationGetNumberOfBlocks(index_relation) <= 1; });
+    if (is_empty) {
+        call([=] {
+            index_close(index_relation, AccessShareLock);
+            table_close(relation, AccessShareLock);
+        });
+        return false;
+    }
     slot_ = call([relation] { return table_slot_create(relation, nullptr); });
     scan_ = call([=] { return begin_index_scan(relation, index_relation, GetActiveSnapshot(), 1); });
+    return true;
 }
 
 void IndexRead::seek(const std::string &key) {

@@ -24,20 +24,26 @@ public:
     IndexRead(const char *table, const char *index, std::vector<const char *> columns)
         : table_(table), index_(index), columns_(std::move(columns)) {}
 
-    /// Calls f(row) for every visible row whose leading index column is one of `keys`. Rows have the columns in the
-    /// order given; they are valid during the call only.
+    /// Calls f(row) for every visible row whose leading index column is one of `keys`; where f returns false, the rest of
+    /// that key is left out. Rows have the columns in the order given; they are valid during the call only.
     template <class F> void each(const std::vector<std::string> &keys, F f) {
-        if (keys.empty()) return;
-        begin();
+        if (keys.empty() || !begin()) return;
         for (const std::string &key : keys) {
             seek(key);
-            while (next()) f(Row(values_.data(), reinterpret_cast<const bool *>(nulls_.data())));
+            while (next()) {
+                Row const row(values_.data(), reinterpret_cast<const bool *>(nulls_.data()));
+                if constexpr (std::is_same_v<decltype(f(row)), bool>) {
+                    if (!f(row)) break;
+                } else {
+                    f(row);
+                }
+            }
         }
         end();
     }
 
 private:
-    void begin();
+    bool begin(); ///< false, and nothing to end, where the index is empty
     void seek(const std::string &key);
     bool next();
     void end();

@@ -2,18 +2,42 @@
 // Writes rows of one table: new ones directly (direct_insert.hpp), changed ones with one statement over unnested rows.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "pg/direct_insert.hpp"
 #include "pg/query.hpp"
 
 namespace affiliate::pg {
 
+/// A table and the columns that are written; made once per backend, looked up again where the table was replaced.
+class RowTable {
+public:
+    /// `columns` in the order of RowWriter::put(); all others are null in new rows.
+    RowTable(const char *name, std::vector<const char *> columns) : name_(name), columns_(std::move(columns)) {}
+
+private:
+    friend class RowWriter;
+    void look_up();
+    void describe();
+
+    const char *name_;
+    std::vector<const char *> columns_;
+    std::uint64_t generation_ = 0; ///< relation_generation() of the last look_up()
+    Oid relation_ = InvalidOid, row_type_ = InvalidOid, array_type_ = InvalidOid;
+    TupleDesc descriptor_ = nullptr;
+    std::vector<std::size_t> attributes_; ///< index into the row of each written column
+    std::unique_ptr<DirectInsert> direct_;
+    std::string insert_text_;
+    std::unique_ptr<Query> insert_; ///< where `direct_` is not possible
+    std::map<std::string, std::unique_ptr<Query>> updates_;
+};
+
 class RowWriter {
 public:
-    /// `columns` are those that are written, in the order of put(); all others keep their defaults.
-    RowWriter(const char *table, std::vector<const char *> columns);
+    explicit RowWriter(RowTable &table) : table_(table) { table_.look_up(); }
 
     // One row: put() every column in order, then end_row(). `put_null` for a missing value.
     void put(Datum value) { place(value, false); }
@@ -29,7 +53,7 @@ public:
     void put_small(int value) { put(Int16GetDatum(static_cast<std::int16_t>(value))); }
     void put(bool value) { put(BoolGetDatum(value)); }
     void end_row();
-    std::size_t size() const noexcept { return nulls_.size() / table_width(); }
+    std::size_t size() const noexcept { return nulls_.size() / width(); }
 
     /// INSERT of the rows. Nothing where there are none.
     void insert();
@@ -38,16 +62,14 @@ public:
     void update(const std::string &statement, const std::vector<int> &versions);
 
 private:
-    struct Table;
-    static Table &table(const char *name, const std::vector<const char *> &columns);
     void place(Datum value, bool is_null) {
         values_.push_back(value);
         nulls_.push_back(is_null ? 1 : 0);
     }
-    std::size_t table_width() const noexcept;
+    std::size_t width() const noexcept { return table_.columns_.size(); }
     std::vector<Datum> composites() const;
 
-    Table &table_;
+    RowTable &table_;
     std::vector<Datum> values_; ///< row after row, the written columns only
     std::vector<char> nulls_;
 };

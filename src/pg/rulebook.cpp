@@ -172,7 +172,9 @@ void load_affiliates(Rulebook &book) {
              book.affiliates[row.integer(0)].uplines.push_back(
                  {row.integer(1), row.small(2), *row.time(3), *row.time(4)});
          });
-    each("SELECT external_id, affiliate_no FROM affiliate.affiliate_alias",
+    // An id that two sources use for different affiliates names nobody: a fact does not always tell its source.
+    each("SELECT external_id, pg_catalog.min(affiliate_no) FROM affiliate.affiliate_alias GROUP BY external_id"
+         " HAVING pg_catalog.count(DISTINCT affiliate_no) = 1",
          [&](const Row &row) { book.affiliate_by_alias[row.text(0)] = row.integer(1); });
     each("SELECT affiliate_no, program_no, kind, decided_at, up_to FROM affiliate.suspension_decision"
          " ORDER BY up_to",
@@ -183,6 +185,8 @@ void load_affiliates(Rulebook &book) {
 }
 
 void load_touch_sources(Rulebook &book) {
+    each("SELECT EXISTS (SELECT FROM affiliate.attribution_override)",
+         [&](const Row &row) { book.has_overrides = row.boolean(0); });
     each("SELECT campaign_no, program_no, campaign_id, click_window, lead_window, ownership_window FROM affiliate.campaign",
          [&](const Row &row) {
              Campaign campaign{row.integer(0), row.integer(1), row.text(2),

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "pg/query.hpp"
+#include "pg/relation_lock.hpp"
 #include "pg/rulebook.hpp"
 #include "pg/settings.hpp"
 #include "pg/settle.hpp"
@@ -45,10 +46,11 @@ core::Time inline_deadline() {
     return now + std::max(kBudgetMin, now - GetCurrentStatementStartTimestamp());
 }
 
-void settle_batch(const Customers &batch, core::Time now, std::uint64_t &posted) {
+/// `large`: where those go that a statement must not settle; nullptr = settle all.
+void settle_batch(const Customers &batch, core::Time now, Customers *large, std::uint64_t &posted) {
     const core::Rulebook &book = rulebook();
     core::Evaluator &evaluator = rule_evaluator();
-    std::vector<core::CaseFile> const files = gather(batch, book);
+    std::vector<core::CaseFile> const files = gather(batch, book, 0, large);
     std::unique_ptr<core::Positions> const positions = stored_positions();
     std::vector<core::Outcome> outcomes;
     outcomes.reserve(files.size());
@@ -82,7 +84,7 @@ std::uint64_t settle_locked(const Customers &canonical) {
         Customers const batch(canonical.begin() + static_cast<std::ptrdiff_t>(begin),
                               canonical.begin() + static_cast<std::ptrdiff_t>(std::min(begin + kBatch, canonical.size())));
         SpiSession session;
-        settle_batch(batch, now, posted);
+        settle_batch(batch, now, nullptr, posted);
         session.close();
         check_interrupts();
     }
@@ -92,8 +94,8 @@ std::uint64_t settle_locked(const Customers &canonical) {
 
 namespace {
 
-/// Settles a chunk in the present subtransaction; returns how many of `canonical` are done. Those whose slot is taken go
-/// to `busy`.
+/// Settles a chunk in the present subtransaction; returns how many of `canonical` are done. Those whose slot is taken, or
+/// whose case file is too large for a statement, go to `busy`.
 std::size_t settle_chunk(const Customers &ids, core::Time deadline, Customers &canonical, Customers &busy,
                          std::uint64_t &posted) {
     core::Time const now = now_us();
@@ -107,7 +109,7 @@ std::size_t settle_chunk(const Customers &ids, core::Time deadline, Customers &c
         Customers const batch(canonical.begin() + static_cast<std::ptrdiff_t>(done),
                               canonical.begin() + static_cast<std::ptrdiff_t>(end));
         SpiSession session;
-        settle_batch(batch, now, posted);
+        settle_batch(batch, now, NeverWait::applies() ? &busy : nullptr, posted);
         session.close();
         done = end;
         check_interrupts();
@@ -184,6 +186,7 @@ void settle_inline(Customers customers) {
     if (IsolationUsesXactSnapshot()) return enqueue_customers(customers, "isolation level");
     if (subtransactions >= kSubtransactionsMax) return enqueue_customers(customers, "many statements in one transaction");
     if (rulebook().schema_version != library_version()) return enqueue_customers(customers, "library of another version");
+    NeverWait const never_wait;
     Settlement const result = settle(customers, inline_deadline());
     enqueue_customers(result.deferred, result.error.empty() ? "not settled inline" : result.error.c_str());
     if (durable_commit()) call([] { ForceSyncCommit(); });

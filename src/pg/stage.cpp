@@ -118,14 +118,16 @@ public:
 
     /// Writes positions and rooms of the customers whose slots are held.
     void write(const std::set<std::string> &held) {
-        RowWriter rows("commission", {"customer_id", "subject_id", "rule_no", "level", "is_provisional",
+        static RowTable *const commissions = new RowTable("commission", {"customer_id", "subject_id", "rule_no", "affiliate_no", "level", "is_provisional",
                                       "ladder_position", "cap_room"});
+        RowWriter rows(*commissions);
         std::vector<int> versions;
         for (const Line &line : lines_) {
             if (!line.changed() || held.count(line.customer_id) == 0) continue;
             rows.put_text(line.customer_id);
             rows.put_text(line.transaction_id);
             rows.put(line.rule_no);
+            rows.put(affiliate_no_);
             rows.put_small(line.level);
             rows.put(line.stays_provisional);
             rows.put_number(line.new_position);
@@ -138,7 +140,7 @@ public:
                      " FROM ROWS FROM (pg_catalog.unnest($1), pg_catalog.unnest($2)) AS r"
                      " WHERE c.customer_id = r.customer_id AND c.subject_id = r.subject_id"
                      " AND c.subject_kind = 'transaction' AND c.rule_no = r.rule_no AND c.level = r.level"
-                     " AND c.affiliate_no = " + std::to_string(affiliate_no_) + " AND c.version = r.unnest",
+                     " AND c.affiliate_no = r.affiliate_no AND c.version = r.unnest",
                     versions);
     }
 

@@ -12,8 +12,9 @@ namespace affiliate::pg {
 
 /// The case files of canonical customers, one for each program in which they have facts or postings. `hypothetical` is a
 /// transaction (jsonb, columns of affiliate.transaction) that is decided as if it were stored; 0 = none.
+/// `large`: where given, customers with more than core::kLargeCaseFile transactions are put there and left out.
 std::vector<core::CaseFile> gather(const std::vector<std::string> &customers, const core::Rulebook &rulebook,
-                                   std::uintptr_t hypothetical = 0);
+                                   std::uintptr_t hypothetical = 0, std::vector<std::string> *large = nullptr);
 
 /// The canonical ids of customers, sorted, without duplicates and without the empty id.
 std::vector<std::string> canonical_customers(std::vector<std::string> customers);

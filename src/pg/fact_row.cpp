@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: PostgreSQL
+#include "pg/fact_row.hpp"
+
+#include <unordered_map>
+
+#include "pg/rulebook.hpp"
+
+#include "pg/postgres.hpp"
+
+namespace affiliate::pg {
+
+namespace {
+
+constexpr const char *kNames[kFactColumns] = {
+    "account_id", "account_size", "amount", "canonical_id", "collected", "completed_at", "currency", "customer_id", "discount",
+    "dispute_id", "fee", "list_price", "lost_amount", "ordered_at", "original_transaction_id", "program_id",
+    "ref_external_id", "ref_kind", "ref_source", "refunded_amount", "refunded_at", "status", "status_at", "tax",
+    "transaction_id", "transaction_type", "version", "wallet_credit"};
+static_assert(static_cast<std::size_t>(FactColumn::wallet_credit) + 1 == kFactColumns);
+
+} // namespace
+
+const TriggerData &trigger_data(FunctionCallInfo fcinfo) {
+    if (!CALLED_AS_TRIGGER(fcinfo))
+        throw core::Error("39P01", "this function can only be called by a trigger");
+    return *reinterpret_cast<const TriggerData *>(fcinfo->context);
+}
+
+const char *name(FactColumn column) noexcept { return kNames[static_cast<std::size_t>(column)]; }
+
+FactColumns::FactColumns(TupleDesc descriptor) {
+    numbers_.fill(-1);
+    for (int i = 0; i < descriptor->natts; ++i)
+        for (std::size_t column = 0; column < kFactColumns; ++column)
+            if (!TupleDescAttr(descriptor, i)->attisdropped &&
+                std::string_view(NameStr(TupleDescAttr(descriptor, i)->attname)) == kNames[column])
+                numbers_[column] = i;
+}
+
+const FactColumns &FactColumns::of(Relation relation) {
+    struct Known {
+        std::uint64_t generation;
+        FactColumns columns;
+    };
+    static std::unordered_map<Oid, Known> *const all = new std::unordered_map<Oid, Known>;
+    Oid const oid = RelationGetRelid(relation);
+    if (auto const it = all->find(oid); it != all->end() && it->second.generation == relation_generation())
+        return it->second.columns;
+    return all->insert_or_assign(oid, Known{relation_generation(), FactColumns(RelationGetDescr(relation))})
+        .first->second.columns;
+}
+
+FactRows::FactRows(Tuplestorestate *store, Relation relation) : store_(store), columns_(FactColumns::of(relation)) {
+    TupleDesc const descriptor = RelationGetDescr(relation);
+    slot_ = call([descriptor] { return MakeSingleTupleTableSlot(descriptor, &TTSOpsMinimalTuple); });
+    pointer_ = call([store] {
+        int const pointer = tuplestore_alloc_read_pointer(store, EXEC_FLAG_REWIND);
+        tuplestore_select_read_pointer(store, pointer);
+        tuplestore_rescan(store);
+        return pointer;
+    });
+}
+
+bool FactRows::next() {
+    Tuplestorestate *const store = store_;
+    TupleTableSlot *const slot = slot_;
+    int const pointer = pointer_;
+    if (++count_ % 1000 == 0) check_interrupts();
+    return call([=] {
+        tuplestore_select_read_pointer(store, pointer);
+        return tuplestore_gettupleslot(store, true, false, slot);
+    });
+}
+
+void FactRows::close() {
+    TupleTableSlot *const slot = slot_;
+    call([slot] { ExecDropSingleTupleTableSlot(slot); });
+}
+
+} // namespace affiliate::pg
