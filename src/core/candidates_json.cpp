@@ -5,19 +5,6 @@
 
 namespace affiliate::core {
 
-namespace {
-
-/// Customer-typed text of any length is kept in the fact; 500 bytes of it, at a character's end, are enough here (W13).
-std::string_view clipped(std::string_view text) {
-    constexpr std::size_t kLength = 500;
-    if (text.size() <= kLength) return text;
-    std::size_t end = kLength;
-    while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;
-    return text.substr(0, end);
-}
-
-} // namespace
-
 std::string candidates_json(const Decision &decision) {
     std::string out = "[";
     for (const Candidate &candidate : decision.candidates) {

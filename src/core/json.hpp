@@ -14,6 +14,9 @@ namespace affiliate::core {
 /// Appends `text` as a JSON string.
 void append_json(std::string &out, std::string_view text);
 
+/// Customer-typed text of any length is kept in the fact; 500 bytes of it, at a character's end, are enough elsewhere (W13).
+std::string_view clipped(std::string_view text) noexcept;
+
 /// A 64 bit digest of a text (FNV-1a), to notice that it changed.
 std::int64_t json_digest(std::string_view text) noexcept;
 
