@@ -2,6 +2,7 @@
 #include "core/attribution.hpp"
 
 #include <algorithm>
+#include <string_view>
 
 #include "core/decision.hpp"
 #include "core/fold.hpp"
@@ -69,11 +70,16 @@ bool Fold::holds_number(const Sale &line, const ConversionRow &row) const {
     return row.purchase_number > 0 && !line.is_void && !is_upgrade(line, program_);
 }
 
-/// Whether an override takes a stated line from somebody. What was stated because of it, it does not change; but a line
-/// that it took back is open until the new owner's is stated in its turn (W14).
-bool Fold::claws_back(const Override &item, const ConversionRow &row) const {
-    if (!item.claw_back) return false;
-    if (row.affiliate_no == 0 || row.affiliate_no != item.affiliate_no) return true;
+/// A stated line stands unless an operator takes it back: the override decided, and for somebody else. What was stated
+/// because of it, it does not change; but a line that was taken back is open until the new owner's is stated (W14).
+bool Fold::stands(const ConversionRow &row, const Override *item, const Decision &decision) const {
+    if (item == nullptr || !item->claw_back) return true;
+    bool const is_overridden =
+        std::any_of(decision.candidates.begin(), decision.candidates.end(), [](const Candidate &candidate) {
+            std::string_view const code = candidate.code;
+            return candidate.method == Method::override_ && (code == "won" || code == "self_referral");
+        });
+    if (is_overridden && decision.affiliate_no != row.affiliate_no) return false;
     bool of_owner = false, of_other = false;
     for (const CommissionRow &commission : file_.commissions) {
         if (!commission.stated_at || commission.level != 0 || commission.registration != row.registration ||
@@ -81,14 +87,12 @@ bool Fold::claws_back(const Override &item, const ConversionRow &row) const {
             continue;
         (commission.affiliate_no == row.affiliate_no ? of_owner : of_other) = true;
     }
-    return of_other && !of_owner;
+    return of_owner || !of_other;
 }
 
 const ConversionRow *Fold::kept(const Order &order) const {
     const ConversionRow *const row = stated(order);
-    if (row == nullptr) return nullptr;
-    const Override *const item = override_for(order);
-    return item != nullptr && claws_back(*item, *row) ? nullptr : row;
+    return row != nullptr && stands(*row, override_for(order), order.decision) ? row : nullptr;
 }
 
 /// The order or registration has the owner of a stated line, whatever was decided now.
@@ -248,7 +252,7 @@ void Fold::register_customer() {
     if (item != nullptr) decision.candidates.push_back(override_candidate(*item, signed_up));
     touches_.at_registration(signed_up, touches_.registration_recorded_by(), decision.candidates);
     decide_registration(decision);
-    if (stated_registration_ != nullptr && (item == nullptr || !claws_back(*item, *stated_registration_)))
+    if (stated_registration_ != nullptr && stands(*stated_registration_, item, decision))
         keep(decision, *stated_registration_);
     else wait_for_registration_click(decision, signed_up);
     if (program_.bind_at_registration && decision.affiliate_no != 0) {

@@ -20,9 +20,9 @@ private:
     const ConversionRow *stated(const Sale &line) const;
     const ConversionRow *stated(const Order &order) const;
     bool holds_number(const Sale &line, const ConversionRow &row) const;
-    /// The row whose owner the order keeps: that of a stated line, unless an override changes it; nullptr for none.
+    /// The row whose owner the decided order keeps: that of a stated line, unless an override changes it; nullptr for none.
     const ConversionRow *kept(const Order &order) const;
-    bool claws_back(const Override &item, const ConversionRow &row) const;
+    bool stands(const ConversionRow &row, const Override *item, const Decision &decision) const;
     static void keep(Decision &decision, const ConversionRow &row);
     const Override *override_for(const Order &order) const;
     const Override *override_of_registration(Time signup_at) const;

@@ -46,6 +46,24 @@ BOOST_AUTO_TEST_CASE(w10_a_line_stated_because_of_an_override_is_pinned) {
     BOOST_TEST(owed_to(s, bob) == money("10"));
 }
 
+/// An override that does not decide takes back nothing, whatever else would be decided now.
+BOOST_AUTO_TEST_CASE(w10_an_override_that_does_not_decide_leaves_a_paid_line) {
+    for (bool const is_eligible : {true, false}) {
+        Paid s;
+        s.pay_it();
+        s.clicks.clear();
+        s.click("c", carol, day(0));
+        if (is_eligible) s.program().precedence = {Method::click, Method::override_};
+        else s.affiliate(bob).initial = AffiliateStatus::pending;
+        s.reassign(bob);
+        plan_pays(s, 11, "0.05");
+        s.settle(day(3));
+        BOOST_TEST(s.owner("s") == alice);
+        BOOST_TEST(owed_to(s, alice) == money("10"));
+        BOOST_TEST(owed_to(s, carol) == money("0"));
+    }
+}
+
 /// What the operator gave to another one is pinned when that one was paid, not before.
 BOOST_AUTO_TEST_CASE(w14_a_line_that_was_clawed_back_is_open_until_it_is_stated_again) {
     Paid s;
