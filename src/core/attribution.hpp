@@ -51,15 +51,20 @@ struct Order {
     bool is_upgrade = false;
     bool has_number = false; ///< completed, not void, not zero, not an upgrade
     Decision decision;
+
+    /// The lines whose touches count (W7): the completed ones, void or not; where none is completed yet, all.
+    bool speaks(const Sale &line) const noexcept { return line.completed_at || !completed_at; }
+    /// They in the order in which their codes are listed (W3): by line number, then transaction id.
+    std::vector<const Sale *> speakers() const;
 };
 
 /// The orders of a customer: completed ones by (completed_at, transaction_id), then those that are not completed.
 std::vector<Order> orders_of(const News &news, const Program &program);
 
-/// The sale a reset or upgrade refers to, by transaction, account or challenge; nullptr where it is unknown.
+/// The sale a reset or upgrade refers to, by transaction, account or challenge; nullptr where it is unknown. Of several
+/// sales of an account it is the first that completed, a purchase rather than another reset or upgrade.
 const Sale *original_of(const Sale &line, const std::vector<Order> &orders, const std::vector<Account> &accounts) noexcept;
 bool names_original(const Sale &line) noexcept;
-std::vector<std::string> products_of(const Order &order);
 
 struct Ownership {
     std::string account_id;
@@ -74,7 +79,7 @@ struct Attribution {
     std::vector<Order> orders; ///< in fold order, those not completed last
     std::vector<Ownership> ownerships; ///< in the order in which they began to cover
     std::optional<Decision> registration;
-    std::optional<Time> signup_at;
+    std::optional<Time> signup_at; ///< as it is known now
     std::vector<Review> reviews;
     std::optional<Time> wake_at;
 
@@ -85,17 +90,17 @@ struct Attribution {
 class RestartTest {
 public:
     virtual ~RestartTest() = default;
-    virtual bool restarts(const Order &order) = 0;
+    /// `so_far`: the fold up to this order; all orders and numbers are known, decisions only of those before it.
+    virtual bool restarts(const Attribution &so_far, const Order &order) = 0;
 };
 
 Attribution attribute(const CaseFile &file, const Rulebook &rulebook, const News &news, Time now, RestartTest &restart);
-
-/// When a state of a customer row began to hold: last_modified_date, for the first state the signup, else its arrival.
-Time held_from(const CustomerState &state) noexcept;
 
 /// What the customer rows say of an attribute at an instant (W11): the latest state that knows it and held by then, else
 /// the earliest later one; nullptr where no state knows it.
 const CustomerState *customer_at(const CaseFile &file, std::string CustomerState::*attribute, Time at) noexcept;
 std::string customer_value(const CaseFile &file, std::string CustomerState::*attribute, Time at);
+/// The signup by the same rule.
+std::optional<Time> signup_at(const CaseFile &file, Time at) noexcept;
 
 } // namespace affiliate::core

@@ -7,15 +7,6 @@ namespace affiliate::core {
 
 namespace {
 
-/// Customer-typed text of any length is kept in the fact; 500 bytes of it, at a character's end, are enough here (W13).
-std::string_view clipped(std::string_view text) {
-    constexpr std::size_t kLength = 500;
-    if (text.size() <= kLength) return text;
-    std::size_t end = kLength;
-    while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;
-    return text.substr(0, end);
-}
-
 /// FNV-1a over the bytes of what is added, each part with its end.
 class Digest {
 public:

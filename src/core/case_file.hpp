@@ -23,6 +23,7 @@ struct TransactionState {
     std::optional<Time> ordered_at, completed_at, refunded_at, status_at;
     Time recorded_at = 0;
     int version = 0;
+    int line_no = 0; ///< 0 = unknown
     Effect effect = Effect::sale;
     SaleKind sale_kind = SaleKind::purchase;
     Status status = Status::pending;
@@ -46,6 +47,7 @@ struct CustomerState {
     Time recorded_at = 0;
     int version = 0;
     bool is_test = false;
+    Time held_from = kBeginning; ///< by date_customer_states(): since when what it says holds (W11)
 };
 
 struct Click {
@@ -55,6 +57,9 @@ struct Click {
     bool is_test = false;
     bool wrong_program = false; ///< an order names it, but it is a click of another program
 };
+
+/// Whether there can be a click of this id (click_id_check of affiliate.click).
+inline bool may_arrive(const std::string &click_id) noexcept { return !click_id.empty() && click_id.size() <= 500; }
 
 struct Account {
     std::string account_id, challenge_id;
@@ -67,6 +72,11 @@ struct Override {
     Time from = kBeginning, until = kForever;
     bool claw_back = true;
 };
+
+/// Fills `held_from` of the states of customer rows, which are in the order of id and version: last_modified_date; where
+/// that is unknown or unchanged its arrival (M1), for the first state the signup. A state that says again all that an
+/// earlier one said is one report with it.
+void date_customer_states(std::vector<CustomerState> &states);
 
 // What was posted before -----------------------------------------------------------------------------------------
 

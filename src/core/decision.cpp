@@ -22,10 +22,20 @@ Method deciding_method(const Decision &decision) {
 
 void explain_nobody(Decision &decision) {
     for (const Candidate &candidate : decision.candidates)
-        if (candidate.affiliate_no != 0 && candidate.method != Method::override_) {
+        if (candidate.affiliate_no != 0 && candidate.method != Method::override_ &&
+            std::string_view(candidate.code) != "outranked") { // of a method that the precedence does not list
             decision.code = candidate.code;
             return;
         }
+}
+
+Candidate unknown_click(const std::string &click_id, Time at) {
+    Candidate candidate;
+    candidate.method = Method::click;
+    candidate.at = at;
+    candidate.ref = click_id;
+    candidate.code = "unknown_click";
+    return candidate;
 }
 
 void note_conflict(Decision &decision) {

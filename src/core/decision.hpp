@@ -15,6 +15,9 @@ Method deciding_method(const Decision &decision);
 /// Nobody could win: says what spoke against the strongest candidate rather than "organic".
 void explain_nobody(Decision &decision);
 
+/// A click that an order or a registration at `at` names and that is not there.
+Candidate unknown_click(const std::string &click_id, Time at);
+
 /// Two or more affiliates among the candidates are a conflict (W1).
 void note_conflict(Decision &decision);
 

@@ -5,6 +5,14 @@
 
 namespace affiliate::core {
 
+std::string_view clipped(std::string_view text) noexcept {
+    constexpr std::size_t kLength = 500;
+    if (text.size() <= kLength) return text;
+    std::size_t end = kLength;
+    while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;
+    return text.substr(0, end);
+}
+
 void append_json(std::string &out, std::string_view text) {
     out += '"';
     for (char const c : text) {

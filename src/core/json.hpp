@@ -14,6 +14,9 @@ namespace affiliate::core {
 /// Appends `text` as a JSON string.
 void append_json(std::string &out, std::string_view text);
 
+/// Customer-typed text of any length is kept in the fact; 500 bytes of it, at a character's end, are enough elsewhere (W13).
+std::string_view clipped(std::string_view text) noexcept;
+
 /// ISO 8601 in UTC, with microseconds where there are any; "infinity" and "-infinity" for the ends of time.
 std::string json_time(Time at);
 

@@ -59,6 +59,17 @@ struct Dated {
         if (follows_completion(*state)) return first_of({state->completed_at, state->ordered_at}, state->recorded_at);
         return first_of({state->status_at, state->ordered_at}, state->recorded_at);
     }
+    /// What a refund or a dispute names is as old as that news (W11), not as the sale.
+    Time input_at() const {
+        switch (state->status) {
+        case Status::refunded: return at(state->refunded_at ? state->refunded_at : state->status_at);
+        case Status::refund_failed: return at(state->status_at ? state->status_at : state->refunded_at);
+        case Status::disputed:
+        case Status::chargeback:
+        case Status::dispute_won: return at(state->status_at);
+        default: return content_at();
+        }
+    }
 };
 
 std::vector<Dated> dated(const States &states) {
@@ -158,7 +169,7 @@ void read_inputs(Sale &sale, const std::vector<Dated> &chain) {
     for (const Dated &item : chain) order.push_back(&item);
     if (order.size() > 1)
         std::stable_sort(order.begin(), order.end(), [](const Dated *a, const Dated *b) {
-            Time const x = a->content_at(), y = b->content_at();
+            Time const x = a->input_at(), y = b->input_at();
             return x != y ? x < y : input_less(*a->state, *b->state);
         });
     for (const Dated *item : order) {
@@ -173,6 +184,7 @@ void read_inputs(Sale &sale, const std::vector<Dated> &chain) {
         keep_first(sale.original_transaction_id, state.original_transaction_id);
         keep_first(sale.original_account_id, state.original_account_id);
         keep_first(sale.original_challenge_id, state.original_challenge_id);
+        if (sale.line_no == 0) sale.line_no = state.line_no;
         sale.is_test = sale.is_test || state.is_test;
     }
     if (sale.order_key.empty()) sale.order_key = sale.row->transaction_id;

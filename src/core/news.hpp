@@ -30,6 +30,7 @@ struct Sale {
     std::vector<std::string> coupon_codes;
     std::string order_key, click_id, declared_affiliate, campaign_id, payment_fingerprint, account_id,
         original_transaction_id, original_account_id, original_challenge_id;
+    int line_no = 0; ///< 0 = unknown
     bool is_test = false;
 
     // Take-backs, clamped to gross (M4).

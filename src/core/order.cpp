@@ -59,33 +59,14 @@ std::vector<Order> orders_of(const News &news, const Program &program) {
     return orders;
 }
 
-const Sale *original_of(const Sale &line, const std::vector<Order> &orders, const std::vector<Account> &accounts) noexcept {
-    const Sale *found = nullptr;
-    std::string_view account = line.original_account_id;
-    if (account.empty() && !line.original_challenge_id.empty())
-        for (const Account &item : accounts)
-            if (item.challenge_id == line.original_challenge_id) account = item.account_id;
-    for (const Order &order : orders)
-        for (const Sale *other : order.lines) {
-            if (other == &line) continue;
-            if (!line.original_transaction_id.empty()) {
-                if (other->row->transaction_id == line.original_transaction_id) return other;
-            } else if (!account.empty() && other->account_id == account &&
-                       (found == nullptr || other->ordered_at < found->ordered_at)) {
-                found = other;
-            }
-        }
-    return found;
-}
-
-std::vector<std::string> products_of(const Order &order) {
-    std::vector<std::string> result;
-    for (const Sale *line : order.lines) result.push_back(line->product_id);
+std::vector<const Sale *> Order::speakers() const {
+    std::vector<const Sale *> result;
+    for (const Sale *line : lines)
+        if (speaks(*line)) result.push_back(line);
+    if (result.size() > 1)
+        std::stable_sort(result.begin(), result.end(),
+                         [](const Sale *a, const Sale *b) { return a->line_no < b->line_no; });
     return result;
-}
-
-bool names_original(const Sale &line) noexcept {
-    return !line.original_transaction_id.empty() || !line.original_account_id.empty() || !line.original_challenge_id.empty();
 }
 
 } // namespace affiliate::core

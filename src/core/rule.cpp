@@ -31,6 +31,12 @@ void note_candidates(const Decision &decision, const ConversionRow *before, bool
         row.candidates = candidates_json(decision);
 }
 
+/// Content that was corrected to nothing after the line was stated: nothing was sold (M8), whatever rules were chosen.
+bool is_nothing(const Sale &sale, const ConversionRow &before, const Program &program) {
+    if (sale.row->effect != Effect::sale || !sale.is_zero() || program.zero_amount_counts || sale.is_void) return false;
+    return !before.gross.is_zero() || before.code == "zero_amount";
+}
+
 bool applies_to(const PlanRule &rule, const std::string &type, Effect effect) {
     if (rule.transaction_types.empty()) return effect == Effect::sale;
     return std::find(rule.transaction_types.begin(), rule.transaction_types.end(), type) != rule.transaction_types.end();
@@ -98,7 +104,9 @@ RuleInput Commissions::input(const Line &line) const {
         if (auto const it = rulebook_.campaigns.find(won->campaign_no); it != rulebook_.campaigns.end())
             in.campaign = it->second.id;
     }
-    if (line.attribution->signup_at) in.days_since_signup = days_between(*line.attribution->signup_at, line.completed_at);
+    std::optional<Time> const signup =
+        line.registration ? line.attribution->signup_at : signup_at(file_, line.completed_at);
+    if (signup) in.days_since_signup = days_between(*signup, line.completed_at);
     if (const Affiliate *affiliate = rulebook_.affiliate(line.decision.affiliate_no)) {
         in.affiliate = affiliate->id;
         in.affiliate_group = affiliate->group;
@@ -291,16 +299,26 @@ void Commissions::add_rules(const Line &line, const Plan &plan, int beneficiary,
     }
 }
 
+/// Whether a commission that was posted for a stated line is part of the choice it was stated with.
+bool Commissions::is_entitled(const Line &line, const CommissionRow &row) const {
+    if (row.level == 0) return row.affiliate_no == line.decision.affiliate_no;
+    const Affiliate *const owner = rulebook_.affiliate(line.decision.affiliate_no);
+    if (owner != nullptr && row.affiliate_no == owner->upline_at(row.level, line.ordered_at)) return true;
+    // An upline that was paid keeps it where the tree changed since; not where the line was taken from its owner.
+    if (!row.stated_at) return false;
+    bool const is_withdrawn = line.decision.method == Method::override_ && row.accrued == row.reversed;
+    return !is_withdrawn && std::none_of(file_.commissions.begin(), file_.commissions.end(), [&](const auto &other) {
+        return other.stated_at && other.level == 0 && other.affiliate_no != line.decision.affiliate_no &&
+               other.registration == row.registration && other.subject_id == row.subject_id;
+    });
+}
+
 /// The choice of rules was pinned when the line was stated, wherever they stand now (W10).
 void Commissions::add_stated_rules(const Line &line, const ConversionRow &before, ConversionTarget &target) {
-    const Affiliate *const owner = rulebook_.affiliate(line.decision.affiliate_no);
     for (const CommissionRow &row : file_.commissions) {
         if (row.subject_id != before.transaction_id || row.registration != line.registration) continue;
         // A header of somebody who lost the line, or that was withdrawn before it was stated, is no choice.
-        int const entitled = row.level == 0       ? line.decision.affiliate_no
-                             : owner == nullptr ? 0
-                                                : owner->upline_at(row.level, line.ordered_at);
-        if (row.affiliate_no != entitled) continue;
+        if (!is_entitled(line, row)) continue;
         if (!row.stated_at && row.accrued.is_zero() && row.ladder_no == 0 && !row.cap_room) continue;
         auto const it = rulebook_.rules.find(row.rule_no);
         if (it == rulebook_.rules.end()) continue;
@@ -315,13 +333,17 @@ void Commissions::add_stated_rules(const Line &line, const ConversionRow &before
     target.row.code = before.code;
 }
 
-bool Commissions::holds(const PlanRule &rule, const Order &order) {
-    Attribution none;
+bool Commissions::holds(const PlanRule &rule, const Attribution &so_far, const Order &order) {
     for (const Sale *sale : order.lines) {
-        if (!sale->completed_at || sale->is_void || sale->is_zero()) continue;
-        Line const line{&none, &order, sale, order.decision, sale->row->transaction_id, false,
-                        sale->ordered_at, *sale->completed_at, Decimal::from_int(1), false};
+        if (!sale->completed_at || sale->is_void || (sale->is_zero() && !program_.zero_amount_counts)) continue;
+        ConversionRow ignored;
+        std::optional<Decimal> const unit = rate(*sale, posted(sale->row->transaction_id, false), ignored);
+        if (!unit) continue;
+        Line const line{&so_far, &order, sale, order.decision, sale->row->transaction_id, false,
+                        sale->ordered_at, *sale->completed_at, *unit, false};
         RuleInput in = input(line);
+        in.level = rule.level;
+        in.beneficiary = in.affiliate;
         if (const Ladder *ladder = rulebook_.ladder(rule.ladder_no); ladder != nullptr && !ladder->bands.empty()) {
             in.position = 1;
             in.band = ladder->bands.front().band;
@@ -329,9 +351,24 @@ bool Commissions::holds(const PlanRule &rule, const Order &order) {
             in.band_amount = ladder->bands.front().amount;
             in.band_label = ladder->bands.front().label;
         }
+        look_live(rule, in);
         if (applies_to(rule, in.transaction_type, sale->row->effect) && evaluator_.condition(rule, in)) return true;
     }
     return false;
+}
+
+std::optional<Decimal> Commissions::rate(const Sale &sale, const ConversionRow *before, ConversionRow &row) const {
+    if (sale.row->currency == program_.currency) return Decimal::from_int(1);
+    if (before != nullptr && before->fx_rate && before->stated_at) {
+        row.fx_rate = before->fx_rate;
+        row.fx_source = before->fx_source;
+        row.fx_valid_from = before->fx_valid_from;
+    } else if (const FxRate *found = rulebook_.fx_rate(sale.row->currency, program_.currency, *sale.completed_at)) {
+        row.fx_rate = found->rate;
+        row.fx_source = found->source;
+        row.fx_valid_from = found->from;
+    }
+    return row.fx_rate;
 }
 
 ConversionTarget Commissions::conversion(const Attribution &attribution, const Order &order, const Sale &sale) {
@@ -364,22 +401,11 @@ ConversionTarget Commissions::conversion(const Attribution &attribution, const O
         row.code = order.is_special ? "original_unknown" : "unknown_click";
         return target;
     }
-    Decimal rate = Decimal::from_int(1);
-    if (sale.row->currency != program_.currency) {
-        if (before != nullptr && before->fx_rate && before->stated_at) {
-            row.fx_rate = before->fx_rate;
-            row.fx_source = before->fx_source;
-            row.fx_valid_from = before->fx_valid_from;
-        } else if (const FxRate *found = rulebook_.fx_rate(sale.row->currency, program_.currency, *sale.completed_at)) {
-            row.fx_rate = found->rate;
-            row.fx_source = found->source;
-            row.fx_valid_from = found->from;
-        } else {
-            row.state = ConversionState::waiting;
-            row.code = "fx_missing";
-            return target;
-        }
-        rate = *row.fx_rate;
+    std::optional<Decimal> const unit = rate(sale, before, row);
+    if (!unit) {
+        row.state = ConversionState::waiting;
+        row.code = "fx_missing";
+        return target;
     }
     bool const is_numbered = order.has_number && !sale.is_void && (!sale.is_zero() || program_.zero_amount_counts) &&
                              !is_upgrade(sale, program_);
@@ -403,6 +429,12 @@ ConversionTarget Commissions::conversion(const Attribution &attribution, const O
         return target;
     }
     if (decision.affiliate_no == 0) return target;
+    Line const line{&attribution, &order, &sale, decision, row.transaction_id, false,
+                    sale.ordered_at, *sale.completed_at, *unit, row.ladder_counts};
+    if (decision.is_stated && before != nullptr && before->stated_at && !is_nothing(sale, *before, program_)) {
+        add_stated_rules(line, *before, target);
+        return target;
+    }
     if (sale.ordered_at < program_.commission_from) {
         row.code = "before_go_live";
         return target;
@@ -417,12 +449,6 @@ ConversionTarget Commissions::conversion(const Attribution &attribution, const O
     }
     const Affiliate *const affiliate = rulebook_.affiliate(decision.affiliate_no);
     const Plan *plan = affiliate == nullptr ? nullptr : plan_for(*affiliate, decision, sale.ordered_at, row.agreement_no);
-    Line const line{&attribution, &order, &sale, decision, row.transaction_id, false,
-                    sale.ordered_at, *sale.completed_at, rate, row.ladder_counts};
-    if (decision.is_stated && before != nullptr && before->stated_at) {
-        add_stated_rules(line, *before, target);
-        return target;
-    }
     if (plan != nullptr) {
         row.plan_no = plan->no;
         add_rules(line, *plan, decision.affiliate_no, 0, target);

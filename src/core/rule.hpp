@@ -64,8 +64,9 @@ public:
 
     ConversionTarget conversion(const Attribution &attribution, const Order &order, const Sale &sale);
     std::optional<ConversionTarget> registration(const Attribution &attribution);
-    /// Whether the condition of a rule holds for a payment, its band taken as the first (W7 rolling).
-    bool holds(const PlanRule &rule, const Order &order);
+    /// Whether the condition of a rule holds for a payment, its band taken as the first (W7 rolling). A payment that has
+    /// no rate yet waits (M9): of it nothing holds.
+    bool holds(const PlanRule &rule, const Attribution &so_far, const Order &order);
 
     /// Every rule that was tried for the last conversion(), in order, for explain(); empty unless tracing.
     struct Tried {
@@ -81,6 +82,9 @@ private:
     struct Line;
     RuleInput input(const Line &line) const;
     void add_rules(const Line &line, const Plan &plan, int beneficiary, int level, ConversionTarget &target);
+    bool is_entitled(const Line &line, const CommissionRow &row) const;
+    /// What one unit of the sale's currency is in the program's, into `row` where they differ; nullopt: no rate yet.
+    std::optional<Decimal> rate(const Sale &sale, const ConversionRow *before, ConversionRow &row) const;
     void add_stated_rules(const Line &line, const ConversionRow &before, ConversionTarget &target);
     void look_live(const PlanRule &rule, RuleInput &input) const;
     std::optional<Target> apply(const Line &line, const PlanRule &rule, const RuleInput &base, int beneficiary);

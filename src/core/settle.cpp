@@ -15,7 +15,9 @@ public:
         auto const it = rulebook.rules.find(program.ownership_restart_rule);
         rule_ = it == rulebook.rules.end() ? nullptr : it->second;
     }
-    bool restarts(const Order &order) override { return rule_ != nullptr && commissions_.holds(*rule_, order); }
+    bool restarts(const Attribution &so_far, const Order &order) override {
+        return rule_ != nullptr && commissions_.holds(*rule_, so_far, order);
+    }
 
 private:
     Commissions &commissions_;
@@ -237,10 +239,10 @@ Outcome post(const CaseFile &file, const Settled &settled) {
     for (const Order &order : settled.attribution.orders)
         if (order.decision.waits_until && !order.is_special)
             for (const Sale *line : order.lines)
-                if (!line->click_id.empty()) outcome.awaited_clicks.push_back(line->click_id);
+                if (order.speaks(*line) && may_arrive(line->click_id)) outcome.awaited_clicks.push_back(line->click_id);
     if (settled.attribution.registration && settled.attribution.registration->waits_until)
         for (const CustomerState &state : file.customer)
-            if (!state.click_id.empty()) outcome.awaited_clicks.push_back(state.click_id);
+            if (may_arrive(state.click_id)) outcome.awaited_clicks.push_back(state.click_id);
     outcome.stage_affiliates.assign(stage.begin(), stage.end());
     outcome.wake_at = settled.news.wake_at;
     if (settled.attribution.wake_at)

@@ -17,26 +17,52 @@ bool may_win(const Candidate &candidate) { return std::string_view(candidate.cod
 
 } // namespace
 
-Time held_from(const CustomerState &state) noexcept {
-    if (state.modified_at) return *state.modified_at;
-    return state.version == 0 && state.signup_at ? *state.signup_at : state.recorded_at;
+void date_customer_states(std::vector<CustomerState> &states) {
+    auto const says_the_same = [](const CustomerState &a, const CustomerState &b) {
+        return a.modified_at == b.modified_at && a.signup_at == b.signup_at && a.country == b.country &&
+               a.language == b.language && a.kyc_status == b.kyc_status && a.sales_status == b.sales_status &&
+               a.declared_affiliate == b.declared_affiliate && a.campaign_id == b.campaign_id &&
+               a.click_id == b.click_id && a.payment_fingerprint == b.payment_fingerprint &&
+               a.coupon_codes == b.coupon_codes && a.is_test == b.is_test;
+    };
+    std::size_t first = 0; // state of the row
+    for (std::size_t i = 0; i < states.size(); ++i) {
+        CustomerState &state = states[i];
+        if (states[first].customer_id != state.customer_id) first = i;
+        bool const is_dated = state.modified_at && (i == first || states[i - 1].modified_at != state.modified_at);
+        state.held_from = is_dated                        ? *state.modified_at
+                          : i == first && state.signup_at ? *state.signup_at
+                                                          : state.recorded_at;
+        for (std::size_t earlier = first; earlier < i; ++earlier)
+            if (says_the_same(states[earlier], state)) {
+                state.held_from = states[earlier].held_from;
+                break;
+            }
+    }
 }
 
-const CustomerState *customer_at(const CaseFile &file, std::string CustomerState::*attribute, Time at) noexcept {
+namespace {
+
+/// W11: of the states that know something, the latest that held by then, else the earliest later one; ties by value.
+template <class Known, class Less>
+const CustomerState *state_at(const CaseFile &file, Time at, Known known, Less less) noexcept {
     const CustomerState *latest = nullptr, *next = nullptr;
     for (const CustomerState &state : file.customer) {
-        if ((state.*attribute).empty()) continue;
-        Time const from = held_from(state);
-        const CustomerState *&best = from <= at ? latest : next;
-        if (best == nullptr) {
-            best = &state;
-            continue;
-        }
-        Time const other = held_from(*best);
-        bool const is_closer = from <= at ? from > other : from < other;
-        if (is_closer || (from == other && state.*attribute > best->*attribute)) best = &state;
+        if (!known(state)) continue;
+        const CustomerState *&best = state.held_from <= at ? latest : next;
+        bool const is_closer = best == nullptr || (state.held_from <= at ? state.held_from > best->held_from
+                                                                         : state.held_from < best->held_from);
+        if (is_closer || (state.held_from == best->held_from && less(*best, state))) best = &state;
     }
     return latest != nullptr ? latest : next;
+}
+
+} // namespace
+
+const CustomerState *customer_at(const CaseFile &file, std::string CustomerState::*attribute, Time at) noexcept {
+    return state_at(
+        file, at, [attribute](const CustomerState &state) { return !(state.*attribute).empty(); },
+        [attribute](const CustomerState &a, const CustomerState &b) { return a.*attribute < b.*attribute; });
 }
 
 std::string customer_value(const CaseFile &file, std::string CustomerState::*attribute, Time at) {
@@ -44,11 +70,15 @@ std::string customer_value(const CaseFile &file, std::string CustomerState::*att
     return state == nullptr ? std::string() : state->*attribute;
 }
 
-Touches::Touches(const CaseFile &file, const Rulebook &rulebook)
-    : file_(file), rulebook_(rulebook), program_(*file.program) {
-    for (const CustomerState &state : file.customer)
-        if (state.signup_at && (!signup_at_ || *state.signup_at < *signup_at_)) signup_at_ = state.signup_at;
+std::optional<Time> signup_at(const CaseFile &file, Time at) noexcept {
+    const CustomerState *const state = state_at(
+        file, at, [](const CustomerState &item) { return item.signup_at.has_value(); },
+        [](const CustomerState &a, const CustomerState &b) { return *a.signup_at < *b.signup_at; });
+    return state == nullptr ? std::nullopt : state->signup_at;
 }
+
+Touches::Touches(const CaseFile &file, const Rulebook &rulebook)
+    : file_(file), rulebook_(rulebook), program_(*file.program) {}
 
 bool Touches::is_self(const Affiliate &affiliate, const std::vector<std::string> &fingerprints) const {
     if (!affiliate.own_customers.empty()) {
@@ -171,66 +201,99 @@ int Touches::first_eligible(const std::vector<Candidate> &candidates, Method met
     return -1;
 }
 
-void Touches::declared(const std::string &id, Time at, Method method, Time end, Time order_at,
-                       std::vector<Candidate> &out) const {
-    if (id.empty()) return;
+void Touches::declared(const std::string &id, const std::string &campaign, Time at, std::vector<Candidate> &out) const {
     Candidate candidate;
-    candidate.method = method;
+    candidate.method = Method::declared;
     candidate.at = at;
-    candidate.ref = id.substr(0, 500);
+    candidate.ref = id;
     const Affiliate *const affiliate = rulebook_.affiliate_named(id);
     if (affiliate == nullptr) candidate.code = "unknown_affiliate";
     else {
         candidate.affiliate_no = affiliate->no;
-        if (at > order_at) candidate.code = "after_order";
-        else if (order_at >= end) candidate.code = "window_expired";
-        else if (const char *why = ineligible(*affiliate, method, at, order_at)) candidate.code = why;
+        if (const char *why = ineligible(*affiliate, Method::declared, at, at)) candidate.code = why;
+    }
+    auto const it = rulebook_.campaign_by_id.find({program_.no, campaign});
+    if (it != rulebook_.campaign_by_id.end()) candidate.campaign_no = it->second;
+    out.push_back(std::move(candidate));
+    if (affiliate == nullptr || campaign.empty() || it != rulebook_.campaign_by_id.end()) return;
+    Candidate unknown; // names nobody, but the windows of the declared one might have been others
+    unknown.method = Method::declared;
+    unknown.at = at;
+    unknown.ref = campaign;
+    unknown.code = "unknown_campaign";
+    out.push_back(std::move(unknown));
+}
+
+Time Touches::registration_recorded_by() const noexcept {
+    Time recorded = kForever;
+    for (const CustomerState &state : file_.customer) recorded = std::min(recorded, state.recorded_at);
+    return later(recorded, program_.late_grace);
+}
+
+void Touches::at_registration(Time signup_at, Time recorded_by, std::vector<Candidate> &out) const {
+    const CustomerState *earliest = nullptr; // of the states that know coupon codes
+    for (const CustomerState &state : file_.customer)
+        if (!state.coupon_codes.empty() && (earliest == nullptr || state.held_from < earliest->held_from))
+            earliest = &state;
+    if (earliest != nullptr) coupons(earliest->coupon_codes, {}, signup_at, out);
+    clicks(signup_at, recorded_by, out);
+    if (const CustomerState *state = customer_at(file_, &CustomerState::declared_affiliate, signup_at))
+        declared(state->declared_affiliate, {}, signup_at, out);
+}
+
+/// The end of a lead window; one without length holds no instant, wherever windows end (W6).
+Time Touches::lead_end(Time signup_at, Duration length) const {
+    return length <= 0 ? kBeginning : window_end(signup_at, length, program_.window_end, *program_.calendar);
+}
+
+void Touches::add_lead(const Candidate &touch, Time signup_at, Time at, std::vector<Candidate> &out) const {
+    const Affiliate &affiliate = *rulebook_.affiliate(touch.affiliate_no);
+    Candidate lead = touch;
+    lead.method = Method::lead;
+    lead.at = signup_at;
+    lead.coupon = nullptr;
+    if (at >= lead_end(signup_at, windows(lead, at).lead)) lead.code = "window_expired";
+    else if (const char *why = ineligible(affiliate, Method::lead, signup_at, at)) lead.code = why;
+    out.push_back(std::move(lead));
+}
+
+/// Every touch that could have won the registration makes a lead: coupons where the precedence lists them, and clicks,
+/// in its order; the best click is the one that winning_click() prefers.
+void Touches::leads(Time signup_at, Time at, Time recorded_by, std::vector<Candidate> &out) const {
+    std::vector<Candidate> touches;
+    at_registration(signup_at, recorded_by, touches);
+    std::vector<Method> methods;
+    for (Method const method : program_.precedence)
+        if (method == Method::coupon || method == Method::click) methods.push_back(method);
+    if (std::find(methods.begin(), methods.end(), Method::click) == methods.end()) methods.push_back(Method::click);
+    for (Method const method : methods) {
+        std::vector<const Candidate *> found;
+        for (const Candidate &touch : touches)
+            if (touch.method == method && may_win(touch)) found.push_back(&touch);
+        if (method == Method::click && !program_.first_click) std::reverse(found.begin(), found.end());
+        for (const Candidate *touch : found) add_lead(*touch, signup_at, at, out);
+    }
+}
+
+void Touches::registration(Time at, Time completed_at, Time binding_at, Time recorded_by,
+                           std::vector<Candidate> &out) const {
+    std::optional<Time> const signup = signup_at(file_, completed_at);
+    if (!signup || *signup > at) return;
+    leads(*signup, at, recorded_by, out);
+    const CustomerState *const state = customer_at(file_, &CustomerState::declared_affiliate, binding_at);
+    if (state == nullptr) return;
+    Candidate candidate;
+    candidate.method = Method::declared;
+    candidate.at = *signup;
+    candidate.ref = state->declared_affiliate;
+    if (const Affiliate *affiliate = rulebook_.affiliate_named(state->declared_affiliate)) {
+        candidate.affiliate_no = affiliate->no;
+        if (at >= lead_end(*signup, windows(candidate, at).lead)) candidate.code = "window_expired";
+        else if (const char *why = ineligible(*affiliate, Method::declared, *signup, at)) candidate.code = why;
+    } else {
+        candidate.code = "unknown_affiliate";
     }
     out.push_back(std::move(candidate));
-}
-
-void Touches::at_registration(std::vector<Candidate> &out) const {
-    if (!signup_at_) return;
-    Time recorded = kForever;
-    const CustomerState *earliest = nullptr; // of the states that know coupon codes
-    for (const CustomerState &state : file_.customer) {
-        recorded = std::min(recorded, state.recorded_at);
-        if (!state.coupon_codes.empty() && (earliest == nullptr || held_from(state) < held_from(*earliest)))
-            earliest = &state;
-    }
-    std::vector<std::string> const codes = earliest == nullptr ? std::vector<std::string>() : earliest->coupon_codes;
-    coupons(codes, {}, *signup_at_, out);
-    clicks(*signup_at_, later(recorded, program_.late_grace), out);
-    if (const CustomerState *state = customer_at(file_, &CustomerState::declared_affiliate, *signup_at_))
-        declared(state->declared_affiliate, *signup_at_, Method::declared, kForever, *signup_at_, out);
-}
-
-void Touches::registration(Time at, Time binding_at, std::vector<Candidate> &out) const {
-    if (!signup_at_ || *signup_at_ > at) return;
-    std::vector<Candidate> touches;
-    at_registration(touches);
-    int best = first_eligible(touches, Method::coupon);
-    if (best < 0) best = winning_click(touches);
-    if (best >= 0) {
-        Candidate lead = touches[static_cast<std::size_t>(best)];
-        const Affiliate &affiliate = *rulebook_.affiliate(lead.affiliate_no);
-        Duration const length =
-            rulebook_.windows(program_, affiliate, lead.campaign_no, lead.traffic_source, at).lead;
-        lead.method = Method::lead;
-        lead.at = *signup_at_;
-        lead.coupon = nullptr;
-        if (at >= window_end(*signup_at_, length, program_.window_end, *program_.calendar)) lead.code = "window_expired";
-        else if (const char *why = ineligible(affiliate, Method::lead, *signup_at_, at)) lead.code = why;
-        out.push_back(std::move(lead));
-    }
-    if (const CustomerState *state = customer_at(file_, &CustomerState::declared_affiliate, binding_at)) {
-        const Affiliate *const affiliate = rulebook_.affiliate_named(state->declared_affiliate);
-        Duration const length =
-            affiliate == nullptr ? program_.lead_window
-                                 : rulebook_.windows(program_, *affiliate, 0, {}, at).lead;
-        declared(state->declared_affiliate, *signup_at_, Method::declared,
-                 window_end(*signup_at_, length, program_.window_end, *program_.calendar), at, out);
-    }
 }
 
 } // namespace affiliate::core

@@ -16,13 +16,15 @@ public:
                  std::vector<Candidate> &out) const;
     /// Clicks up to `at`; those recorded after `recorded_by` came too late (W12).
     void clicks(Time at, Time recorded_by, std::vector<Candidate> &out) const;
-    /// What the registration says for an order at `at`: lead and declared id of the customer (W2, W6).
-    void registration(Time at, Time binding_at, std::vector<Candidate> &out) const;
-    /// An affiliate id declared on a sale (W2).
-    void declared(const std::string &id, Time at, Method method, Time window_end, Time order_at,
-                  std::vector<Candidate> &out) const;
+    /// What the registration says for an order at `at`: leads, best first, and declared id of the customer (W2, W6).
+    /// `binding_at`: when the declared id bound him; `recorded_by`: when the order's touches had to be recorded (W12).
+    void registration(Time at, Time completed_at, Time binding_at, Time recorded_by, std::vector<Candidate> &out) const;
+    /// An affiliate id declared on a sale, with the campaign named beside it (W2).
+    void declared(const std::string &id, const std::string &campaign, Time at, std::vector<Candidate> &out) const;
     /// The touches of the registration itself, for binding at registration and for the registration conversion.
-    void at_registration(std::vector<Candidate> &out) const;
+    void at_registration(Time signup_at, Time recorded_by, std::vector<Candidate> &out) const;
+    /// When the touches of the registration had to be recorded.
+    Time registration_recorded_by() const noexcept;
 
     /// Whether the affiliate may earn for a touch at `touch_at` and an order at `order_at`: nullptr, or the code why not.
     const char *ineligible(const Affiliate &affiliate, Method method, Time touch_at, Time order_at) const;
@@ -33,13 +35,14 @@ public:
     /// The windows of a touch for an order at `at`: agreements go by the order (W8).
     Rulebook::Resolved windows(const Candidate &touch, Time at) const;
 
-    std::optional<Time> signup_at() const noexcept { return signup_at_; }
-
 private:
+    void leads(Time signup_at, Time at, Time recorded_by, std::vector<Candidate> &out) const;
+    void add_lead(const Candidate &touch, Time signup_at, Time at, std::vector<Candidate> &out) const;
+    Time lead_end(Time signup_at, Duration length) const;
+
     const CaseFile &file_;
     const Rulebook &rulebook_;
     const Program &program_;
-    std::optional<Time> signup_at_;
 };
 
 } // namespace affiliate::core

@@ -23,7 +23,7 @@ const Columns &transaction_columns() {
         "completed_at", "refunded_at", "status_at", "refunded_amount", "refund_reason", "order_id", "account_id",
         "original_transaction_id", "original_account_id", "original_challenge_id", "product_id", "challenge_type", "phase",
         "account_size", "list_price", "discount", "tax", "fee", "wallet_credit", "collected", "coupon_codes", "click_id",
-        "affiliate_id", "campaign_id", "payment_fingerprint", "metadata", "is_test", "version", "recorded_at"};
+        "affiliate_id", "campaign_id", "payment_fingerprint", "metadata", "is_test", "version", "recorded_at", "line_no"};
     return *columns;
 }
 const Columns &customer_columns() {
@@ -91,7 +91,7 @@ struct Reads {
                        " account_id, original_transaction_id, original_account_id, original_challenge_id, product_id,"
                        " challenge_type, phase, account_size, list_price, discount, tax, fee, wallet_credit, collected,"
                        " coupon_codes, click_id, affiliate_id, campaign_id, payment_fingerprint, metadata, is_test,"
-                       " version, recorded_at FROM pg_catalog.jsonb_populate_record(NULL::affiliate.transaction, $1)",
+                       " version, recorded_at, line_no FROM pg_catalog.jsonb_populate_record(NULL::affiliate.transaction, $1)",
                        {JSONBOID}};
     Query positions{"SELECT counted, used FROM affiliate.affiliate_position WHERE program_no = $1 AND affiliate_no = $2"
                     " AND kind = $3 AND scope_no = $4 AND window_start = $5",
@@ -205,6 +205,7 @@ private:
         s.is_test = row.boolean(34);
         s.version = row.integer(35);
         s.recorded_at = *row.time(36);
+        s.line_no = row.integer(37);
         return s;
     }
 
@@ -314,6 +315,7 @@ private:
             click.affiliate_no = it->second.affiliate_no;
             click.campaign_no = it->second.campaign_no;
             click.traffic_source = it->second.traffic_source;
+            click.wrong_program = click.wrong_program || it->second.program_no != file.program->no;
         } else if (const Affiliate *named = rulebook_.affiliate_named(row.text(4)); named != nullptr) {
             click.affiliate_no = named->no;
         }
@@ -503,6 +505,7 @@ private:
                       by_id_and_version(&TransactionState::transaction_id));
             std::sort(found.disputes.begin(), found.disputes.end(), by_id_and_version(&DisputeState::dispute_id));
             std::sort(found.customer.begin(), found.customer.end(), by_id_and_version(&CustomerState::customer_id));
+            date_customer_states(found.customer);
             if (auto const it = aliases_.find(found.customer_id); it != aliases_.end()) found.aliases = it->second;
             result.push_back(std::move(found));
         }

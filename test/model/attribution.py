@@ -462,6 +462,12 @@ class Fold:
                 and o['valid_from'] <= order.ordered_at < o['valid_until']]
         return fits[-1] if fits else None
 
+    def override_of_registration(self, signup):
+        """W14: of those of all the customer does, the newest that was in force at the signup."""
+        fits = [o for o in self.world.overrides if o['program'] == self.program_id and o['transaction'] is None
+                and self.world.canonical(o['customer']) == self.customer and o['valid_from'] <= signup < o['valid_until']]
+        return fits[-1] if fits else None
+
     def stands(self, override, at):
         """An override is a candidate like others: its affiliate must be eligible; nobody always is."""
         return override is not None and (override['affiliate'] is None or self.eligible(override['affiliate'], at, at))
@@ -487,14 +493,14 @@ class Fold:
         row = order.lines[0].row
         if row['original_transaction_id']:
             return self.all_sales.get(row['original_transaction_id'], 'unknown')
-        account = row['original_account_id']
-        if not account and row['original_challenge_id']:
-            account = next((a for (_, a), r in self.world.accounts.items()
-                            if r['challenge_id'] == row['original_challenge_id']), '?')
-        if not account:
+        accounts = {row['original_account_id']}
+        if not row['original_account_id'] and row['original_challenge_id']:
+            accounts = {a for (_, a), r in self.world.accounts.items() if r['challenge_id'] == row['original_challenge_id']}
+        elif not row['original_account_id']:
             return None
-        found = [s for s in self.all_sales.values() if s.row['account_id'] == account and s.id != order.lines[0].id]
-        return min(found, key=lambda s: (s.completed_at or FOREVER, s.id)) if found else 'unknown'
+        found = [s for s in self.all_sales.values() if s.row['account_id'] in accounts and s.id != order.lines[0].id]
+        return min(found, key=lambda s: (s.completed_at is None, s.kind in ('reset', 'upgrade'), s.completed_at or FOREVER, s.id),
+                   default='unknown')
 
     def decide_by_original(self, order, override, phantom):
         at, original = order.ordered_at, self.original(order)
@@ -543,6 +549,12 @@ class Fold:
         signup = self.attribute('signup_date', FOREVER)
         if signup is None:
             return
+        override = self.override_of_registration(signup)
+        if self.stands(override, signup):
+            if override['affiliate'] and not self.is_self(override['affiliate'], None):
+                self.hit('W14 registration reassigned', self.customer)
+                self.begin('', Decision(override['affiliate']), signup, signup, 'registration')
+            return
         recorded = min(r[1] for r in self.customer_reports())
         for click in reversed(self.all_clicks(None)) if self.program['click_choice'] == 'last' else self.all_clicks(None):
             affiliate, campaign, traffic = self.source_of(click)
@@ -565,16 +577,16 @@ class Fold:
         if self.program['later_click'] != 'move':
             return
         for click in self.seen_clicks(order, at):
-            if click['click_id'] in self.moved:
-                continue
             affiliate, campaign, traffic = self.source_of(click)
             for scope in list(self.ownerships):
+                if (scope, click['click_id']) in self.moved:
+                    continue
                 owned = self.owner(scope, click['clicked_at'])
                 if (owned and owned is self.ownerships[scope][-1] and owned.affiliate != affiliate
                         and click['clicked_at'] > owned.begins_at
                         and self.eligible(affiliate, click['clicked_at'], click['clicked_at'])
                         and not self.is_self(affiliate, None)):
-                    self.moved.add(click['click_id'])
+                    self.moved.add((scope, click['click_id']))
                     self.hit('W5 click moves', click['click_id'])
                     self.begin(scope, Decision(affiliate, campaign=campaign, traffic=traffic), click['clicked_at'],
                                click['clicked_at'], 'click ' + click['click_id'])

@@ -208,6 +208,8 @@ class Oracle:
 
     def earns(self, fold, decision, sale, order):
         program = fold.program
+        if sale.id in self.rule_pins and decision.affiliate is not None and fold.has_amount(sale):
+            return True
         if decision.affiliate is None or not fold.has_amount(sale):
             if sale.amount == 0:
                 self.hit('M8 zero amount', sale.id)
@@ -254,7 +256,9 @@ class Oracle:
             return True
         rule = next(r for r in self.world.rules if r['program'] == fold.program_id and (r['plan_id'], r['version'], r['sequence_no']) == wanted)
         for sale in order.live:
-            rate = self.book.rate(sale.row['currency'], fold.program_id, sale.completed_at) or Fraction(1)
+            rate = self.book.rate(sale.row['currency'], fold.program_id, sale.completed_at)
+            if rate is None:
+                continue
             line = rules.Line(sale, order, decision, rule, decision.affiliate, 0, rate)
             line.band = rules.first_band(self.world, line) if rule['ladder'] else None
             if fold.has_amount(sale) and rules.applies(self.world, self.book, fold, line):

@@ -316,6 +316,7 @@ public:
         file.disputes.assign(disputes.begin(), disputes.end());
         sort_by(file.disputes, &DisputeState::dispute_id);
         file.customer.assign(customers.begin(), customers.end());
+        date_customer_states(file.customer);
         file.clicks.assign(clicks.begin(), clicks.end());
         std::sort(file.clicks.begin(), file.clicks.end(), [](const Click &a, const Click &b) {
             return a.clicked_at != b.clicked_at ? a.clicked_at < b.clicked_at : a.click_id < b.click_id;

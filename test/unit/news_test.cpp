@@ -347,6 +347,22 @@ BOOST_AUTO_TEST_CASE(w11_an_input_has_the_value_of_the_earliest_report_that_know
     BOOST_TEST(s.owner("s") == alice);
 }
 
+/// W11, M1: what a refund or dispute names is as old as that news, not as the sale it was about.
+BOOST_AUTO_TEST_CASE(w11_what_a_refund_names_is_dated_by_the_refund) {
+    for (int turn = 0; turn < 3; ++turn) {
+        Story s;
+        s.coupon("A", alice);
+        s.coupon("B", bob);
+        Report late = s.bare("s", day(10)).amount("100").ordered(day(1)).completed(day(1)).coupons({"A"});
+        if (turn == 0) late.status(Status::refunded).refunded("10").refunded_at(day(9));
+        if (turn == 1) late.status(Status::refund_failed).refunded("0").status_at(day(9));
+        if (turn == 2) late.status(Status::dispute_won).status_at(day(9));
+        s.update("s", day(11)).status(Status::completed).coupons({"B"}).status_at(day(2));
+        s.settle();
+        BOOST_TEST(s.owner("s") == bob);
+    }
+}
+
 BOOST_AUTO_TEST_CASE(m6_success_bonus_keeps_the_commission_unless_set) {
     for (bool const reverses : {true, false}) {
         Sold s;

@@ -174,6 +174,82 @@ BOOST_AUTO_TEST_CASE(w7_rolling_restarts_only_with_payments_of_its_rule_that_are
     }
 }
 
+/// W7: the rule that restarts sees the payment as it sees it for its money: what was before, the rate, live inputs.
+BOOST_AUTO_TEST_CASE(w7_the_restart_rule_sees_all_inputs) {
+    for (int turn = 0; turn < 4; ++turn) {
+        Owned s;
+        s.program().ownership_kind = OwnershipKind::rolling;
+        s.program().ownership_restart_rule = 11;
+        s.customer(day(0)).kyc_status = "new";
+        s.customer_update(day(85)).kyc_status = "passed";
+        s.rule(11, fifty, [turn](const RuleInput &in) {
+             if (turn == 0) return in.days_since_first_purchase.value_or(-1) == 79;
+             if (turn == 1) return in.days_since_signup.value_or(-1) == 80;
+             if (turn == 2) return in.gross == money("110") && in.fx_rate == money("1.1");
+             return in.kyc_status == "passed";
+         }).live_kyc = true;
+        s.book.fx_rates[{"EUR", "USD"}] = {{day(80), money("1.1"), "bank"}};
+        Report b = s.sale("b", day(80), "100");
+        if (turn == 2) b.currency("EUR");
+        s.settle();
+        BOOST_TEST(s.file.ownerships.at(0).ends_at == day(170));
+    }
+}
+
+/// M9: a payment without a rate waits; until there is one it restarts nothing.
+BOOST_AUTO_TEST_CASE(w7_a_payment_without_rate_restarts_nothing) {
+    Owned s;
+    s.program().ownership_kind = OwnershipKind::rolling;
+    s.program().ownership_restart_rule = usual_rule;
+    s.sale("b", day(80), "100").currency("EUR");
+    s.settle();
+    BOOST_TEST(s.file.ownerships.at(0).ends_at == day(91));
+}
+
+/// W7: its band is taken as the first, wherever the affiliate stands.
+BOOST_AUTO_TEST_CASE(w7_the_restart_rule_sees_the_first_band) {
+    Owned s;
+    s.program().ownership_kind = OwnershipKind::rolling;
+    s.program().ownership_restart_rule = 11;
+    s.positions_before = 7;
+    Ladder &ladder = s.book.ladders[1];
+    ladder.no = ladder.program_no = 1;
+    ladder.bands = {{1, 1, money("0.1"), {}, "low"}, {2, 3, money("0.2"), {}, "high"}};
+    s.rule(11, fifty, [](const RuleInput &in) { return in.band == 1 && in.band_label == "low"; }).ladder_no = 1;
+    s.sale("b", day(80), "100");
+    s.settle();
+    BOOST_TEST(s.file.ownerships.at(0).ends_at == day(170));
+}
+
+/// W5: a click moves the ownership of every account.
+BOOST_AUTO_TEST_CASE(w5_a_click_moves_every_account) {
+    Story s;
+    s.program().ownership_kind = OwnershipKind::per_account;
+    s.program().later_click = LaterTouch::move;
+    s.click("c1", alice, day(0));
+    s.sale("a", day(1), "100").account("A");
+    s.sale("b", day(1), "100").account("B");
+    s.click("c2", bob, day(5));
+    s.sale("a2", day(20), "100").account("A");
+    s.sale("b2", day(20), "100").account("B");
+    s.settle();
+    BOOST_TEST(s.owner("a2") == bob);
+    BOOST_TEST(s.owner("b2") == bob);
+}
+
+/// W10: a policy that would have moved a stated order to another one begins nothing for its owner.
+BOOST_AUTO_TEST_CASE(w10_a_stated_order_that_would_move_now_restarts_nothing) {
+    Owned s;
+    s.second("B");
+    s.settle(day(7));
+    s.pay("b", day(7));
+    s.program().later_coupon = LaterTouch::move;
+    s.settle(day(8));
+    BOOST_TEST(s.owner("b") == alice);
+    BOOST_TEST(s.file.ownerships.size() == 1U);
+    BOOST_TEST(s.file.ownerships.at(0).ends_at == day(91));
+}
+
 BOOST_AUTO_TEST_CASE(w7_per_account) {
     Story s;
     s.program().ownership_kind = OwnershipKind::per_account;

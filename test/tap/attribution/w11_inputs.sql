@@ -1,6 +1,6 @@
 -- W11: an input has the value of the earliest report that knows it; customer attributes as of completed_at; live inputs; plan changes.
 BEGIN;
-SELECT plan(17);
+SELECT plan(19);
 \ir ../settle/_rig.sql
 SELECT pg_temp.program('main');
 SELECT pg_temp.program('german', 'net * 0.2', 'customer_country = ''DE''');
@@ -35,6 +35,15 @@ UPDATE affiliate.customer SET country_code = 'FR', last_modified_date = '2025-04
 SELECT is(pg_temp.outcome('german', 'b_'), 'b1 ann coupon #1 20, b2 ann coupon #1 20, b3 ann coupon #1 20, b4 ann coupon out_of_scope #1', 'moving later re-prices nothing');
 INSERT INTO affiliate.customer (program_id, customer_id, signup_date, country_code, last_modified_date) VALUES ('german', 'b4', '2025-03-01', 'DE', '2025-03-02');
 SELECT is(pg_temp.outcome('german', 'b4'), 'b4 ann coupon #1 20', 'one that becomes known');
+
+-- an UPDATE that leaves last_modified_date alone happened on arrival (M1)
+INSERT INTO affiliate.customer (program_id, customer_id, signup_date, country_code, last_modified_date) VALUES ('german', 'b5', '2025-03-01', 'DE', '2025-03-01');
+INSERT INTO affiliate.transaction (program_id, customer_id, transaction_id, transaction_type, status, currency, amount, ordered_at, completed_at, coupon_codes)
+VALUES ('german', 'b5', 'b5', 'challenge_fee', 'completed', 'USD', 100, '2025-03-04', '2025-03-05', '{ANN}');
+UPDATE affiliate.customer SET country_code = 'FR' WHERE customer_id = 'b5';
+SELECT is(pg_temp.outcome('german', 'b5'), 'b5 ann coupon #1 20', 'a move that nobody dated does not re-price the past');
+UPDATE affiliate.customer SET country_code = 'AT', last_modified_date = '2025-03-02' WHERE customer_id = 'b5';
+SELECT is(pg_temp.outcome('german', 'b5'), 'b5 ann coupon out_of_scope #1', 'one with a date does');
 
 -- inputs that a rule declares live are read for ever
 INSERT INTO affiliate.customer (program_id, customer_id, signup_date, kyc_status_id, last_modified_date)

@@ -1,6 +1,6 @@
 -- W14: reassignment from now or since a date, claw back or goodwill; commission_from.
 BEGIN;
-SELECT plan(26);
+SELECT plan(33);
 \ir ../settle/_rig.sql
 SELECT pg_temp.program(p) FROM unnest('{main,live}'::text[]) AS p;
 CREATE FUNCTION pg_temp.sell(id text, at timestamptz, code text DEFAULT NULL, program text DEFAULT 'main') RETURNS void LANGUAGE sql AS $$
@@ -42,6 +42,41 @@ SELECT is((SELECT string_agg(concat_ws(' ', f.affiliate_id, trim_scale(accrued),
 SELECT pg_temp.sell('e-2', '2025-03-10');
 SELECT is(pg_temp.outcome('main', 'e-2'), 'e-2 eve override #2 10', 'orders not paid yet go to the other');
 
+-- a line that was paid because of an override stands; what is clawed back is taken from uplines too, and only that
+INSERT INTO affiliate.affiliate (affiliate_id) VALUES ('top'), ('new_top');
+INSERT INTO affiliate.affiliate_upline (affiliate_no, upline_no, level, valid_from, valid_until) VALUES (pg_temp.of('bob'), pg_temp.of('top'), 1, '-infinity', 'infinity');
+SELECT pg_temp.program('paid');
+INSERT INTO affiliate.plan_rule (plan_no, sequence_no, name, amount, beneficiary, level) VALUES (pg_temp.plan_of('paid'), 2, 'above', 'net * 0.05', 'upline', 1);
+SELECT affiliate.reassign('p', 'paid', 'bob', 'since', '2025-01-01', reason => 'asked for');
+SELECT pg_temp.sell('p-1', '2025-03-01', NULL, 'paid');
+INSERT INTO affiliate.transaction (program_id, customer_id, transaction_id, transaction_type, status, currency, amount, ordered_at, completed_at, original_transaction_id)
+VALUES ('paid', 'p', 'p-2', 'upgrade_fee', 'completed', 'USD', 50, '2025-03-02', '2025-03-02', 'p-1');
+SELECT is(pg_temp.money('p-1') || ', ' || pg_temp.money('p-2'), 'bob 10, top 5, bob 5, top 2.5', 'before they are paid');
+SELECT affiliate.record_payment('bob', 'paid', 'infinity', 'p3'), affiliate.record_payment('top', 'paid', 'infinity', 'p4');
+INSERT INTO affiliate.plan (program_no, plan_id, version, valid_from) VALUES (pg_temp.no('paid'), 'standard', 2, '2020-01-02');
+INSERT INTO affiliate.plan_rule (plan_no, sequence_no, name, amount) VALUES (pg_temp.plan_of('paid'), 1, 'less', 'net * 0.01');
+SELECT pg_temp.drain();
+SELECT is(pg_temp.money('p-1') || ', ' || pg_temp.money('p-2'), 'bob 10 paid 10, top 5 paid 5, bob 5 paid 5, top 2.5 paid 2.5', 'a new plan for the past takes nothing that is paid');
+UPDATE affiliate.program SET commission_from = '2025-06-01', upgrade_counts = 'none' WHERE program_id = 'paid';
+SELECT pg_temp.drain();
+SELECT is(pg_temp.money('p-1') || ', ' || pg_temp.money('p-2'), 'bob 10 paid 10, top 5 paid 5, bob 5 paid 5, top 2.5 paid 2.5', 'nor do commission_from and upgrade_counts');
+UPDATE affiliate.affiliate_upline SET upline_no = pg_temp.of('new_top') WHERE affiliate_no = pg_temp.of('bob');
+SELECT pg_temp.drain();
+SELECT is(pg_temp.money('p-1'), 'bob 10 paid 10, top 5 paid 5', 'nor does another upline, whenever that was written');
+SELECT affiliate.reassign('p', 'paid', 'eve', 'since', '2025-01-01', reason => 'asked again');
+SELECT affiliate.resettle('{p}');
+SELECT is((SELECT string_agg(concat_ws(' ', f.affiliate_id, trim_scale(sum)), ', ' ORDER BY f.affiliate_id) FROM (SELECT affiliate_no, sum(accrued - reversed) FROM affiliate.commission WHERE customer_id = 'p' GROUP BY 1) AS c JOIN affiliate.affiliate AS f USING (affiliate_no) WHERE sum <> 0), NULL, 'a claw back takes it from all of them (eve''s sales are before commission_from)');
+
+-- an override of all the customer does reaches the registration
+SELECT pg_temp.program('signup', '50');
+UPDATE affiliate.plan_rule SET transaction_types = '{registration}' WHERE plan_no = pg_temp.plan_of('signup');
+SELECT affiliate.reassign('q', 'signup', 'bob', 'since', '2025-03-01', reason => 'asked for');
+SELECT affiliate.reassign('r', 'signup', 'bob', 'since', '2025-03-02', reason => 'asked for');
+INSERT INTO affiliate.customer (program_id, customer_id, signup_date, affiliate_id) VALUES ('signup', 'q', '2025-03-01', 'ann'), ('signup', 'r', '2025-03-01', 'ann');
+SELECT pg_temp.drain();
+SELECT is((SELECT string_agg(concat_ws(' ', c.customer_id, f.affiliate_id, c.method), ', ' ORDER BY c.customer_id) FROM affiliate.conversion AS c JOIN affiliate.affiliate AS f USING (affiliate_no) WHERE c.kind = 'registration'), 'q bob override, r ann declared', 'if it was in force at the signup');
+SELECT is((SELECT sum(accrued) FROM affiliate.commission WHERE customer_id = 'q'), 50::numeric, 'and its commission');
+
 -- one order; the newest override counts
 SELECT pg_temp.sell('f-1', '2025-03-01', 'ANN');
 SELECT pg_temp.sell('f-2', '2025-03-10');
@@ -49,7 +84,7 @@ SELECT affiliate.reassign('f', 'main', 'bob', reason => 'asked for', transaction
 SELECT is(pg_temp.outcome('main', 'f-1'), 'f-1 bob override #1 10', 'one order');
 SELECT affiliate.reassign('f', 'main', 'cyd', reason => 'asked again', transaction_id => 'f-1');
 SELECT is(pg_temp.outcome('main', 'f-1'), 'f-1 cyd override #1 10', 'the newest of several');
-SELECT is((SELECT count(*) FROM affiliate.audit_log WHERE action = 'reassign'), 7::bigint, 'each is audited');
+SELECT is((SELECT count(*) FROM affiliate.audit_log WHERE action = 'reassign'), 11::bigint, 'each is audited');
 SELECT throws_ok($$SELECT affiliate.reassign('f', 'main', 'bob', 'since', reason => 'x')$$, 'AF033', NULL, 'since needs its date');
 SELECT throws_ok($$SELECT affiliate.reassign('f', 'main', 'bob', 'always', reason => 'x')$$, 'AF033', NULL, 'the effect has a name');
 SELECT throws_ok($$SELECT affiliate.reassign('f', 'main', 'bob')$$, 'AF033', NULL, 'and a reason');

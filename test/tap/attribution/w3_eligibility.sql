@@ -1,6 +1,6 @@
 -- W3: right program, inside the window, not self, affiliate eligible; tested at the touch and at the order.
 BEGIN;
-SELECT plan(26);
+SELECT plan(30);
 \ir ../settle/_rig.sql
 SELECT pg_temp.program('main');
 SELECT pg_temp.program('other');
@@ -85,6 +85,18 @@ SELECT matches(pg_temp.outcome('main', 'd9'), '^d9 nobody ', 'a coupon ends at v
 SELECT is(pg_temp.outcome('main', 'd10') || ', ' || pg_temp.outcome('main', 'd11'), 'd10 bob coupon #1 10, d11 bob coupon #1 10',
     'and begins at valid_from; blanks and case do not matter');
 
+-- of several lines the codes are listed by line_no
+INSERT INTO affiliate.transaction (program_id, customer_id, transaction_id, transaction_type, status, currency, amount, ordered_at, completed_at, coupon_codes, order_id, line_no)
+VALUES ('main', 'd12', 'd12-1', 'challenge_fee', 'completed', 'USD', 100, '2025-03-05', '2025-03-05', '{ANN}', 'o', 2),
+       ('main', 'd12', 'd12-2', 'addon_fee', 'completed', 'USD', 100, '2025-03-05', '2025-03-05', '{BOB}', 'o', 1);
+SELECT is(pg_temp.outcome('main', 'd12%'), 'd12-1 bob coupon #1 10, d12-2 bob coupon #1 10', 'the first line by its number');
+
+-- a link of another program
+INSERT INTO affiliate.link (link_id, program_no, affiliate_no) VALUES ('l-other', pg_temp.no('other'), pg_temp.of('bob'));
+INSERT INTO affiliate.click (program_id, click_id, link_id, clicked_at) VALUES ('main', 'k-link', 'l-other', '2025-03-04 12:00');
+SELECT pg_temp.sell('d13', NULL, 'k-link');
+SELECT is(pg_temp.outcome('main', 'd13'), 'd13 nobody wrong_program #1', 'a click on a link of another program does not count');
+
 -- an expired touch falls through to the next, with its code
 SELECT pg_temp.sell('e1', NULL, 'k-old', 'ann');
 SELECT pg_temp.drain();
@@ -93,5 +105,14 @@ SELECT is(pg_temp.candidates('e1'), 'click bob window_expired, declared ann won'
 
 SELECT is_empty('SELECT pg_temp.violations()', 'verify() finds nothing');
 SELECT is((SELECT count(*) FROM affiliate.review_case), 2::bigint, 'no other review was opened');
+
+-- the campaign beside a declared id
+INSERT INTO affiliate.campaign (program_no, campaign_id, ownership_window) VALUES (pg_temp.no('main'), 'spring', '10 days');
+INSERT INTO affiliate.transaction (program_id, customer_id, transaction_id, transaction_type, status, currency, amount, ordered_at, completed_at, affiliate_id, campaign_id)
+SELECT 'main', c, c, 'challenge_fee', 'completed', 'USD', 100, '2025-03-05', '2025-03-05', 'ann', CASE c WHEN 'd14' THEN 'spring' ELSE 'autumn' END FROM unnest('{d14,d15}'::text[]) AS c;
+SELECT pg_temp.clock('2025-07-02 12:00');
+SELECT pg_temp.drain();
+SELECT is(concat_ws(', ', pg_temp.owned('d14'), pg_temp.owned('d15'), pg_temp.reviews('d14'), pg_temp.reviews('d15')), 'ann 03-05..03-15, ann 03-05..06-03, none, unknown_campaign d15', 'a known one has its windows, an unknown one is reviewed');
+SELECT is_empty('SELECT pg_temp.violations()', 'verify() finds nothing then');
 SELECT * FROM finish();
 ROLLBACK;
