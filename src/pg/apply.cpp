@@ -32,7 +32,7 @@ void write_conversions(const std::vector<Outcome> &outcomes) {
     std::vector<const char *> const columns{
         "customer_id", "transaction_id", "kind", "program_no", "state", "affiliate_no", "method", "code", "is_conflict",
         "candidates", "candidates_digest", "order_key", "purchase_number", "ordered_at", "occurred_at", "agreement_no", "plan_no", "currency",
-        "fx_rate", "fx_source", "fx_valid_from", "ladder_counts", "taken_back_at", "is_test", "quantity", "gross",
+        "fx_rate", "fx_source", "fx_valid_from", "ladder_counts", "taken_back_at", "ladder_reversed_at", "is_test", "quantity", "gross",
         "refunded", "charged_back", "charged_back_count", "version"};
     RowWriter inserted("conversion", columns), updated("conversion", columns);
     RowWriter entries("conversion_entry",
@@ -70,6 +70,7 @@ void write_conversions(const std::vector<Outcome> &outcomes) {
             writer.put(row.fx_valid_from);
             writer.put(row.ladder_counts);
             writer.put(row.taken_back_at);
+            writer.put(row.ladder_reversed_at);
             writer.put(row.is_test);
             writer.put_small(row.quantity);
             writer.put(row.gross);
@@ -105,7 +106,7 @@ void write_conversions(const std::vector<Outcome> &outcomes) {
                    " purchase_number = r.purchase_number, ordered_at = r.ordered_at, occurred_at = r.occurred_at,"
                    " agreement_no = r.agreement_no, plan_no = r.plan_no, currency = r.currency, fx_rate = r.fx_rate,"
                    " fx_source = r.fx_source, fx_valid_from = r.fx_valid_from, ladder_counts = r.ladder_counts,"
-                   " taken_back_at = r.taken_back_at, is_test = r.is_test, quantity = r.quantity, gross = r.gross,"
+                   " taken_back_at = r.taken_back_at, ladder_reversed_at = r.ladder_reversed_at, is_test = r.is_test, quantity = r.quantity, gross = r.gross,"
                    " refunded = r.refunded, charged_back = r.charged_back, charged_back_count = r.charged_back_count,"
                    " version = r.version"
                    " FROM ROWS FROM (pg_catalog.unnest($1), pg_catalog.unnest($2)) AS r"
@@ -219,9 +220,9 @@ void write_ownerships(const std::vector<Outcome> &outcomes) {
 /// Reviews, pinned matches and what the queue has to do later.
 void write_consequences(const std::vector<Outcome> &outcomes, Time now) {
     static Query *const review = new Query(
-        "INSERT INTO affiliate.review_case (kind, program_no, customer_id, subject_id, evidence)"
-        " VALUES ($1, $2, $3, $4, pg_catalog.jsonb_build_object('detail', $5)) ON CONFLICT DO NOTHING",
-        {TEXTOID, INT4OID, TEXTOID, TEXTOID, TEXTOID});
+        "INSERT INTO affiliate.review_case (kind, program_no, customer_id, subject_id, evidence, severity)"
+        " VALUES ($1, $2, $3, $4, pg_catalog.jsonb_build_object('detail', $5), $6) ON CONFLICT DO NOTHING",
+        {TEXTOID, INT4OID, TEXTOID, TEXTOID, TEXTOID, TEXTOID});
     static Query *const match = new Query(
         "INSERT INTO affiliate.refund_match (customer_id, transaction_id, matched_transaction_id) VALUES ($1, $2, $3)"
         " ON CONFLICT DO NOTHING",
@@ -239,7 +240,7 @@ void write_consequences(const std::vector<Outcome> &outcomes, Time now) {
     for (const Outcome &outcome : outcomes) {
         for (const Review &item : outcome.reviews)
             review->write({make_text(item.kind), Int32GetDatum(outcome.program_no), make_text(outcome.customer_id),
-                           make_text(item.subject_id), make_text(item.detail)});
+                           make_text(item.subject_id), make_text(item.detail), make_text(item.severity)});
         for (const RefundMatch &item : outcome.refund_matches)
             match->write({make_text(outcome.customer_id), make_text(item.transaction_id),
                           make_text(item.matched_transaction_id)});
