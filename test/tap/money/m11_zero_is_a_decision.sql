@@ -1,6 +1,6 @@
 -- M11: a conversion that earns nothing is stored with its code.
 BEGIN;
-SELECT plan(15);
+SELECT plan(16);
 \ir ../settle/_rig.sql
 SELECT pg_temp.program('main', 'net * 0.10', 'is_first_purchase');
 INSERT INTO affiliate.affiliate (affiliate_id, initial_status) VALUES ('gone', 'terminated');

@@ -64,7 +64,7 @@ SELECT is(pg_temp.money('hold-h-credit2'), NULL, 'nor earns');
 SELECT is(pg_temp.money('hold-i-payout'), NULL, 'nor does a payout');
 SELECT is(pg_temp.money('hold-j'), 'ann 10 reversed 3', 'a correction is signed');
 
-SELECT is(pg_temp.counts('hold-i-payout'), NULL, 'which is no revenue');
+SELECT is(pg_temp.counts('hold-i-payout'), pg_temp.counts('none'), 'which is no revenue');
 
 -- chargeback transactions are disputes of their own; a source may send them as refunds or adjustments with a reason
 UPDATE affiliate.program SET chargeback_reasons = '{fraud}' WHERE program_id = 'reverse';

@@ -1,6 +1,6 @@
 -- M7: who stands in line on ladders and under caps: rules that share a ladder, lines that move away, orders, what starts above the first position.
 BEGIN;
-SELECT plan(22);
+SELECT plan(23);
 \ir ../settle/_rig.sql
 SELECT pg_temp.clock('2025-03-20 12:00');
 SELECT pg_temp.program(p, 'band_amount') FROM unnest('{two,orders,above,when}'::text[]) AS p;
@@ -74,18 +74,18 @@ SELECT is((SELECT string_agg(coalesce(code, 'earns'), ' ' ORDER BY transaction_i
 SELECT pg_temp.sell('cap', '{-1,-2,-3,-4}', '2025-03-01');
 SELECT pg_temp.drain();
 SELECT is(pg_temp.earned('cap'), '-1 10, -2 10, -3 5, -4 0', 'ten each, 25 a month');
-SELECT affiliate.reassign('cap-1', 'cap', 'bob', 'since', '2025-01-01');
+SELECT affiliate.reassign('cap-1', 'cap', 'bob', 'since', '2025-01-01', reason => 'test');
 SELECT pg_temp.drain();
 SELECT is(pg_temp.earned('cap'), '-1 0, -2 10, -3 10, -4 5', 'the first is bob''s now');
 SELECT is(pg_temp.earned('cap', '%', 'bob'), '-1 10', 'under a cap of his own');
-SELECT affiliate.reassign('cap-1', 'cap', 'ann', 'since', '2025-01-01');
+SELECT affiliate.reassign('cap-1', 'cap', 'ann', 'since', '2025-01-01', reason => 'test');
 SELECT pg_temp.drain();
 SELECT is(pg_temp.earned('cap'), '-1 10, -2 10, -3 5, -4 0', 'and back in line again');
 
 -- the void of a stated line gives its room back
 SELECT pg_temp.sell('paid', '{-1,-2,-3}', '2025-03-01');
 SELECT pg_temp.drain();
-SELECT affiliate.record_payment('ann', 'paid', 'infinity', 'paid-1') > 0 AS paid;
+SELECT lives_ok($$SELECT affiliate.record_payment('ann', 'paid', 'infinity', 'paid-1')$$, 'paid');
 SELECT pg_temp.refund('paid-1', '2025-03-02');
 SELECT pg_temp.sell('paid', '{-4}', '2025-03-05');
 SELECT pg_temp.drain();
