@@ -102,7 +102,7 @@ struct ConversionRow {
     int affiliate_no = 0, purchase_number = 0, agreement_no = 0, plan_no = 0, version = 0;
     Method method = Method::none;
     bool is_conflict = false, ladder_counts = false, is_test = false;
-    std::optional<Time> ordered_at, occurred_at, taken_back_at, fx_valid_from, stated_at;
+    std::optional<Time> ordered_at, occurred_at, taken_back_at, ladder_reversed_at, fx_valid_from, stated_at;
     std::optional<Decimal> fx_rate;
     int quantity = 0, charged_back_count = 0;
     Decimal gross, refunded, charged_back;

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 
 namespace affiliate::core {
 
@@ -14,26 +15,71 @@ template <class Line> bool earlier(const Line &a, const Line &b) {
 
 } // namespace
 
-int rank(std::vector<LadderLine> &lines, std::vector<LadderEvent> events, bool retroactive, bool is_locked) {
-    std::sort(events.begin(), events.end(), earlier<LadderEvent>);
-    std::sort(lines.begin(), lines.end(), earlier<LadderLine>);
-    int total = 0;
-    for (const LadderEvent &event : events) total += event.count;
-    int last_pinned = 0;
-    for (const LadderLine &line : lines)
-        if (line.is_pinned) last_pinned = std::max(last_pinned, line.position);
-    int metric = 0;
-    std::size_t next = 0;
-    for (LadderLine &line : lines) {
-        while (next < events.size() &&
-               (events[next].at != line.at ? events[next].at < line.at
-                                           : events[next].transaction_id < line.transaction_id))
-            metric += events[next++].count;
-        if (line.is_pinned) continue;
-        line.position = std::max(retroactive ? total : metric + 1, 1);
-        if (is_locked && !retroactive && last_pinned > 0) line.position = ++last_pinned;
+namespace {
+
+template <class Item> const std::string &unit_of(const Item &item) {
+    return item.unit.empty() ? item.transaction_id : item.unit;
+}
+
+/// The metric of everything before an instant.
+class Metric {
+public:
+    explicit Metric(std::vector<LadderEvent> events) : events_(std::move(events)) {
+        std::sort(events_.begin(), events_.end(), earlier<LadderEvent>);
+        sums_.push_back(0);
+        for (const LadderEvent &event : events_) {
+            sums_.push_back(sums_.back() + event.count);
+            if (event.count > 0) counted_.try_emplace(unit_of(event), &event);
+        }
     }
-    return total;
+    int total() const { return sums_.back(); }
+    /// Before a line: before its unit counts, if it does.
+    int before(const LadderLine &line) const {
+        auto const counted = counted_.find(unit_of(line));
+        LadderEvent const place = counted == counted_.end() ? LadderEvent{line.at, line.transaction_id, 0, {}}
+                                                            : *counted->second;
+        auto const it = std::lower_bound(events_.begin(), events_.end(), place, earlier<LadderEvent>);
+        return sums_[static_cast<std::size_t>(it - events_.begin())];
+    }
+
+private:
+    std::vector<LadderEvent> events_;
+    std::vector<int> sums_;
+    std::map<std::string, const LadderEvent *> counted_;
+};
+
+/// Lines that came after the lock take the next positions after everything that was there, in their own order.
+void rank_late(std::vector<LadderLine> &lines, const std::vector<LadderEvent> &events) {
+    std::map<std::string, int> pinned;
+    std::set<std::string> late;
+    for (const LadderLine &line : lines)
+        if (line.is_pinned) pinned.try_emplace(unit_of(line), line.position);
+    for (const LadderLine &line : lines)
+        if (pinned.count(unit_of(line)) == 0) late.insert(unit_of(line));
+    int there = 0;
+    std::vector<LadderEvent> later;
+    for (const LadderEvent &event : events)
+        if (late.count(unit_of(event)) != 0) later.push_back(event);
+        else there += event.count;
+    Metric const metric(std::move(later));
+    for (LadderLine &line : lines) {
+        if (line.is_pinned) continue;
+        auto const sibling = pinned.find(unit_of(line));
+        line.position = sibling != pinned.end() ? sibling->second : std::max(there + metric.before(line) + 1, 1);
+    }
+}
+
+} // namespace
+
+int rank(std::vector<LadderLine> &lines, std::vector<LadderEvent> events, bool retroactive, bool is_locked) {
+    std::sort(lines.begin(), lines.end(), earlier<LadderLine>);
+    bool const has_pinned = std::any_of(lines.begin(), lines.end(), [](const LadderLine &line) { return line.is_pinned; });
+    if (is_locked && !retroactive && has_pinned) rank_late(lines, events);
+    Metric const metric(std::move(events));
+    if (is_locked && !retroactive && has_pinned) return metric.total();
+    for (LadderLine &line : lines)
+        if (!line.is_pinned) line.position = std::max(retroactive ? metric.total() : metric.before(line) + 1, 1);
+    return metric.total();
 }
 
 Decimal fill_cap(std::vector<CapLine> &lines, const Decimal &cap, bool is_locked) {

@@ -14,7 +14,8 @@ namespace affiliate::core {
 struct LadderEvent {
     Time at = 0;
     std::string transaction_id;
-    int count = 1; ///< 1, or -1 for a reversal dated in the window
+    int count = 1;         ///< 1, or -1 for a reversal dated in the window
+    std::string unit = {}; ///< what counts once: the order where orders count; empty = the transaction
 };
 
 /// A line whose rule looks at the ladder.
@@ -23,11 +24,13 @@ struct LadderLine {
     std::string transaction_id;
     bool is_pinned = false; ///< stated, or final in a locked window: keeps its position
     int position = 0;       ///< in: what it has; out: what it should have
+    std::string unit = {};  ///< as in LadderEvent
+    std::size_t index = 0;  ///< whose line it is, for the caller
 };
 
 /// Ranks `lines` by `events`; both in any order. Returns the metric of the whole window.
 /// marginal: one more than the metric of everything earlier; retroactive: the metric of the window. Never below 1.
-/// In a locked window the lines that are not pinned come after everything that is.
+/// All lines of a unit stand where the unit counts. In a locked window what is not pinned comes after everything else.
 int rank(std::vector<LadderLine> &lines, std::vector<LadderEvent> events, bool retroactive, bool is_locked);
 
 /// A line under a cap.

@@ -3,265 +3,114 @@
 
 #include <algorithm>
 
+#include "core/report.hpp"
 #include "core/take_back.hpp"
 
 namespace affiliate::core {
 
 namespace {
 
-using States = std::vector<const TransactionState *>;
-
-bool same_times(const TransactionState &a, const TransactionState &b) {
-    return a.completed_at == b.completed_at && a.refunded_at == b.refunded_at && a.status_at == b.status_at;
-}
-
-/// What a content report says, without its times.
-bool same_content(const TransactionState &a, const TransactionState &b) {
-    return a.status == b.status && a.amount == b.amount && a.tax == b.tax && a.wallet_credit == b.wallet_credit &&
-           a.account_size == b.account_size && a.list_price == b.list_price && a.discount == b.discount &&
-           a.fee == b.fee && a.collected == b.collected && a.product_id == b.product_id &&
-           a.challenge_type == b.challenge_type && a.phase == b.phase && a.metadata == b.metadata;
-}
-
-bool follows_completion(const TransactionState &state) {
-    switch (state.status) {
-    case Status::completed:
-    case Status::refunded:
-    case Status::refund_failed:
-    case Status::disputed:
-    case Status::chargeback:
-    case Status::dispute_won:
-    case Status::reinstated: return true;
-    default: return state.completed_at.has_value();
-    }
-}
-
-Time first_of(std::initializer_list<std::optional<Time>> times, Time fallback) {
-    for (const std::optional<Time> &time : times)
-        if (time) return *time;
-    return fallback;
-}
-
-/// One state with what the chain of arrivals says about its times.
-struct Dated {
-    const TransactionState *state;
-    bool on_arrival = false; ///< it changed something but none of the time columns: it happened when it arrived (M1)
-
-    Time at(std::optional<Time> own) const {
-        if (on_arrival) return state->recorded_at;
-        return own ? *own : state->recorded_at;
-    }
-    Time content_at() const {
-        if (on_arrival) return state->recorded_at;
-        if (state->status == Status::completed || state->status == Status::reinstated)
-            return first_of({state->status_at, state->completed_at, state->ordered_at}, state->recorded_at);
-        if (state->status == Status::pending && state->status_at) return *state->status_at;
-        if (follows_completion(*state)) return first_of({state->completed_at, state->ordered_at}, state->recorded_at);
-        return first_of({state->status_at, state->ordered_at}, state->recorded_at);
-    }
-    /// What a refund or a dispute names is as old as that news (W11), not as the sale.
-    Time input_at() const {
-        switch (state->status) {
-        case Status::refunded: return at(state->refunded_at ? state->refunded_at : state->status_at);
-        case Status::refund_failed: return at(state->status_at ? state->status_at : state->refunded_at);
-        case Status::disputed:
-        case Status::chargeback:
-        case Status::dispute_won: return at(state->status_at);
-        default: return content_at();
-        }
-    }
-};
-
-std::vector<Dated> dated(const States &states) {
-    std::vector<Dated> result;
-    result.reserve(states.size());
-    for (std::size_t i = 0; i < states.size(); ++i)
-        result.push_back({states[i], i > 0 && same_times(*states[i - 1], *states[i])});
-    return result;
-}
-
-/// Whether state i says and dates something as an earlier state did: carried along, or a report that was sent again,
-/// which keeps its time.
-template <class Same> bool seen_before(const std::vector<Dated> &chain, std::size_t i, Same same) {
-    for (std::size_t j = 0; j < i; ++j)
-        if (same(*chain[j].state, *chain[i].state) && same_times(*chain[j].state, *chain[i].state)) return true;
-    return false;
-}
-
-bool reports_content(const TransactionState &state) {
-    return state.status == Status::pending || follows_completion(state);
-}
-
-int content_rank(const TransactionState &state) {
-    switch (state.status) {
-    case Status::pending: return 0;
-    case Status::reinstated: return 3;
-    default: return 2;
-    }
-}
-
-/// The last tie between reports of one instant and rank: amount, then the bytes of the content (M2).
-bool content_less(const TransactionState &a, const TransactionState &b) {
-    auto const key = [](const TransactionState &s) {
-        auto const value = [](const std::optional<Decimal> &d) { return d ? d->normalized().to_string() : std::string(); };
-        return std::vector<std::string>{value(s.tax),   value(s.wallet_credit), value(s.account_size), value(s.list_price),
-                                        value(s.discount), value(s.fee),        value(s.collected),    s.product_id,
-                                        s.challenge_type, s.phase,              s.metadata};
-    };
-    Decimal const x = a.amount.value_or(Decimal{}), y = b.amount.value_or(Decimal{});
-    return x == y ? key(a) < key(b) : x < y;
-}
-
-bool input_less(const TransactionState &a, const TransactionState &b) {
-    auto const key = [](const TransactionState &s) {
-        std::vector<std::string> result{s.order_id,    s.click_id,   s.declared_affiliate, s.campaign_id,
-                                        s.payment_fingerprint, s.account_id, s.original_transaction_id,
-                                        s.original_account_id, s.original_challenge_id};
-        result.insert(result.end(), s.coupon_codes.begin(), s.coupon_codes.end());
-        return result;
-    };
-    return key(a) < key(b);
-}
-
-template <class T> void keep_latest(T &field, const T &value) {
-    if (!(value == T{})) field = value;
-}
-void keep_latest(Decimal &field, const std::optional<Decimal> &value) {
-    if (value) field = *value;
-}
-
-void read_content(Sale &sale, const std::vector<Dated> &chain) {
-    std::vector<std::pair<Time, const TransactionState *>> reports;
-    for (std::size_t i = 0; i < chain.size(); ++i)
-        if (reports_content(*chain[i].state) && !(chain.size() > 1 && seen_before(chain, i, same_content)))
-            reports.emplace_back(chain[i].content_at(), chain[i].state);
-    if (reports.size() > 1)
-        std::stable_sort(reports.begin(), reports.end(), [](const auto &a, const auto &b) {
-            if (a.first != b.first) return a.first < b.first;
-            if (int const x = content_rank(*a.second), y = content_rank(*b.second); x != y) return x < y;
-            return content_less(*a.second, *b.second);
-        });
-    for (const auto &[at, state] : reports) {
-        keep_latest(sale.gross, state->amount);
-        keep_latest(sale.tax, state->tax);
-        keep_latest(sale.wallet_credit, state->wallet_credit);
-        keep_latest(sale.account_size, state->account_size);
-        keep_latest(sale.list_price, state->list_price);
-        keep_latest(sale.discount, state->discount);
-        keep_latest(sale.fee, state->fee);
-        keep_latest(sale.collected, state->collected);
-        keep_latest(sale.product_id, state->product_id);
-        keep_latest(sale.challenge_type, state->challenge_type);
-        keep_latest(sale.phase, state->phase);
-        keep_latest(sale.metadata, state->metadata);
-        sale.latest_news_at = std::max(sale.latest_news_at, at);
-    }
-    sale.gross = sale.gross.abs();
-}
-
-template <class T> void keep_first(T &field, const T &value) {
-    if (field.empty()) field = value;
-}
-
-void read_inputs(Sale &sale, const std::vector<Dated> &chain) {
-    std::vector<const Dated *> order;
-    order.reserve(chain.size());
-    for (const Dated &item : chain) order.push_back(&item);
-    if (order.size() > 1)
-        std::stable_sort(order.begin(), order.end(), [](const Dated *a, const Dated *b) {
-            Time const x = a->input_at(), y = b->input_at();
-            return x != y ? x < y : input_less(*a->state, *b->state);
-        });
-    for (const Dated *item : order) {
-        const TransactionState &state = *item->state;
-        keep_first(sale.coupon_codes, state.coupon_codes);
-        keep_first(sale.order_key, state.order_id);
-        keep_first(sale.click_id, state.click_id);
-        keep_first(sale.declared_affiliate, state.declared_affiliate);
-        keep_first(sale.campaign_id, state.campaign_id);
-        keep_first(sale.payment_fingerprint, state.payment_fingerprint);
-        keep_first(sale.account_id, state.account_id);
-        keep_first(sale.original_transaction_id, state.original_transaction_id);
-        keep_first(sale.original_account_id, state.original_account_id);
-        keep_first(sale.original_challenge_id, state.original_challenge_id);
-        if (sale.line_no == 0) sale.line_no = state.line_no;
-        sale.is_test = sale.is_test || state.is_test;
-    }
-    if (sale.order_key.empty()) sale.order_key = sale.row->transaction_id;
-}
-
-/// ordered_at where given, else the earliest date of any report (W8); completion at the earliest completed report (M2).
-void read_times(Sale &sale, const std::vector<Dated> &chain) {
-    std::optional<Time> given, earliest;
-    auto const consider = [&earliest](std::optional<Time> time) {
-        if (time && (!earliest || *time < *earliest)) earliest = time;
-    };
-    for (const Dated &item : chain) {
-        if (item.state->ordered_at) given = item.state->ordered_at;
-        consider(item.state->completed_at);
-        consider(item.state->status_at);
-        consider(item.state->refunded_at);
-        bool const is_dated = item.state->completed_at || item.state->status_at || item.state->refunded_at;
-        if (!is_dated) consider(item.state->recorded_at); // it happened on arrival
-    }
-    sale.ordered_at = given ? *given : *earliest;
-    for (const Dated &item : chain) {
-        if (!follows_completion(*item.state)) continue;
-        Time const at = item.state->completed_at.value_or(sale.ordered_at);
-        if (!sale.completed_at || at < *sale.completed_at) sale.completed_at = at;
-        if (sale.first_completed_recorded_at == 0 || item.state->recorded_at < sale.first_completed_recorded_at)
-            sale.first_completed_recorded_at = item.state->recorded_at;
-    }
+bool is_one_of(const std::vector<std::string> &words, const std::string &word) {
+    return !word.empty() && std::find(words.begin(), words.end(), word) != words.end();
 }
 
 bool is_bonus(const Program &program, const std::string &reason) {
-    return !program.reverse_success_bonus && !reason.empty() &&
-           std::find(program.success_bonus_reasons.begin(), program.success_bonus_reasons.end(), reason) !=
-               program.success_bonus_reasons.end();
+    return !program.reverse_success_bonus && is_one_of(program.success_bonus_reasons, reason);
 }
 
-/// The take-back news in the sale's own row: cumulative refund, failure and reinstatement, dispute words.
-void read_own_take_backs(TakeBacks &take_backs, const std::vector<Dated> &chain, const Program &program) {
-    auto const same_refund = [](const TransactionState &a, const TransactionState &b) {
-        return a.refunded_amount == b.refunded_amount && a.status == b.status && a.refund_reason == b.refund_reason;
-    };
-    auto const same_status = [](const TransactionState &a, const TransactionState &b) { return a.status == b.status; };
-    for (std::size_t i = 0; i < chain.size(); ++i) {
-        const TransactionState &state = *chain[i].state;
-        bool const refund_word = state.status == Status::refunded || state.status == Status::refund_failed;
-        // Carried along by a report of something else.
-        bool const is_carried = !refund_word && i > 0 &&
-                                chain[i - 1].state->refunded_amount == state.refunded_amount &&
-                                chain[i - 1].state->refunded_at == state.refunded_at;
-        if ((refund_word || state.refunded_amount) && !is_carried && !seen_before(chain, i, same_refund)) {
-            std::optional<Time> const own = state.status == Status::refund_failed
-                                                ? (state.status_at ? state.status_at : state.refunded_at)
-                                                : (state.refunded_at ? state.refunded_at : state.status_at);
-            std::optional<Decimal> amount = state.refunded_amount;
-            if (!amount && state.status == Status::refund_failed) amount = Decimal{};
-            // A zero beside another status is no news of a refund: it is as old as the report.
-            bool const is_nothing = !refund_word && !own && amount->is_zero();
-            take_backs.cumulative(is_nothing ? chain[i].content_at() : chain[i].at(own), amount ? std::optional(amount->abs()) : std::nullopt,
-                                  is_bonus(program, state.refund_reason));
+/// Whether a time is a date without a time of day, as the program's time zone sees it.
+bool is_midnight(Time at, const Program &program) {
+    return program.calendar != nullptr && at != kBeginning && program.calendar->next_day(at - 1) == at;
+}
+
+/// Reads the news in the sale's own row, which have no id of their own (M1, M2).
+class OwnNews {
+public:
+    OwnNews(TakeBacks &take_backs, const std::vector<Dated> &chain, const Program &program)
+        : take_backs_(take_backs), chain_(chain), program_(program) {}
+
+    void read(const std::string &transaction_id, std::vector<Review> &reviews) {
+        for (std::size_t i = 0; i < chain_.size(); ++i) {
+            read_refund(i);
+            read_word(i);
         }
-        if (seen_before(chain, i, same_status)) continue;
-        Time const at = chain[i].at(state.status_at);
+        if (is_stale_)
+            reviews.push_back({"stale_update", transaction_id,
+                               "an older cumulative refund came after a newer one and changed nothing", "low"});
+        if (is_repeated_)
+            reviews.push_back({"repeated_news", transaction_id,
+                               "the same news came again with the same date and no time of day: once or twice?"});
+    }
+
+private:
+    /// Whether news that was seen before, but not in the state just before, may be a second event of the same day.
+    template <class Same> void note_repetition(std::size_t i, Time at, Same same) {
+        if (chain_[i].on_arrival || !is_midnight(at, program_)) return;
+        if (!same(*chain_[i].before, *chain_[i].state)) is_repeated_ = true;
+    }
+
+    /// The cumulative refund, or its failure.
+    void read_refund(std::size_t i) {
+        const Dated &report = chain_[i];
+        const TransactionState &state = *report.state;
+        bool const failed = state.status == Status::refund_failed;
+        if (!is_refund_word(state) && !state.refunded_amount) return;
+        // Carried along by a report of something else.
+        if (!is_refund_word(state) && i > 0 && report.before->refunded_amount == state.refunded_amount &&
+            report.before->refunded_at == state.refunded_at && report.before->refund_reason == state.refund_reason)
+            return;
+        auto const same = [](const TransactionState &a, const TransactionState &b) {
+            return a.refunded_amount == b.refunded_amount && a.status == b.status && a.refund_reason == b.refund_reason;
+        };
+        Time at = failed ? report.at({&TransactionState::status_at, &TransactionState::refunded_at})
+                         : report.at({&TransactionState::refunded_at, &TransactionState::status_at});
+        if (seen_before(chain_, i, same)) return note_repetition(i, at, same);
+        std::optional<Decimal> const amount = state.refunded_amount ? std::optional(state.refunded_amount->abs()) : std::nullopt;
+        // A zero beside another status is no news of a refund: it is as old as the report.
+        if (!is_refund_word(state) && !state.refunded_at && !state.status_at && amount->is_zero()) at = report.reported_at();
+        if (at < newest_refund_) is_stale_ = true;
+        newest_refund_ = std::max(newest_refund_, at);
+        if (failed) return take_backs_.cumulative_failed(at, amount);
+        bool const has_new_size = is_refund_word(state) && i > 0 && state.account_size != report.before->account_size;
+        take_backs_.cumulative(at, amount, is_bonus(program_, state.refund_reason),
+                               has_new_size ? state.account_size : std::nullopt);
+    }
+
+    /// Failure and reinstatement, dispute words.
+    void read_word(std::size_t i) {
+        const TransactionState &state = *chain_[i].state;
+        auto const same = [](const TransactionState &a, const TransactionState &b) { return a.status == b.status; };
+        Time const at = chain_[i].word_at();
+        if (seen_before(chain_, i, same)) {
+            if (state.status != Status::pending && state.status != Status::completed && !is_refund_word(state))
+                note_repetition(i, at, same);
+            return;
+        }
         switch (state.status) {
         case Status::failed:
-        case Status::cancelled: take_backs.failed(at); break;
-        case Status::reinstated: take_backs.reinstated(at); break;
-        case Status::disputed: take_backs.dispute_word(at, DisputeNews::opened, {}); break;
-        case Status::chargeback: take_backs.dispute_word(at, DisputeNews::lost, {}); break;
-        case Status::dispute_won: take_backs.dispute_word(at, DisputeNews::won, {}); break;
+        case Status::cancelled: take_backs_.failed(at); break;
+        case Status::reinstated: take_backs_.reinstated(at); break;
+        case Status::disputed: take_backs_.dispute_word(at, DisputeNews::opened, {}); break;
+        case Status::chargeback: take_backs_.dispute_word(at, DisputeNews::lost, {}); break;
+        case Status::dispute_won: take_backs_.dispute_word(at, DisputeNews::won, {}); break;
         default: break;
         }
     }
-}
+
+    TakeBacks &take_backs_;
+    const std::vector<Dated> &chain_;
+    const Program &program_;
+    Time newest_refund_ = kBeginning;
+    bool is_stale_ = false, is_repeated_ = false;
+};
 
 /// The date of a refund, chargeback or adjustment row: the time of that news, before that of the sale it may repeat (W8).
-/// An UPDATE that dates itself by status_at happened then.
+/// An UPDATE happened when the time column says that came with it.
 Time news_date(const TransactionState &state, const TransactionState *before = nullptr) {
-    if (before != nullptr && state.status_at && state.status_at != before->status_at) return *state.status_at;
+    if (before != nullptr)
+        for (std::optional<Time> TransactionState::*const column :
+             {&TransactionState::status_at, &TransactionState::refunded_at, &TransactionState::completed_at})
+            if (state.*column && state.*column != before->*column) return *(state.*column);
     return first_of({state.refunded_at, state.completed_at, state.status_at, state.ordered_at}, state.recorded_at);
 }
 
@@ -269,20 +118,25 @@ Time news_date(const TransactionState &state, const TransactionState *before = n
 struct Follower {
     States states;
     std::string original, account, currency, id;
+    Effect effect = Effect::refund;
+    bool is_test = false;
     Time at = 0, recorded_at = 0;
 
     const TransactionState &row() const { return *states.back(); }
 };
 
-Follower follower(States states) {
+Follower follower(States states, const Program &program) {
     Follower result;
     result.states = std::move(states);
     result.id = result.row().transaction_id;
     result.currency = result.row().currency;
+    result.effect = result.row().effect;
     std::optional<Time> at;
     result.recorded_at = result.states.front()->recorded_at;
     const TransactionState *before = nullptr;
     for (const TransactionState *state : result.states) {
+        if (is_one_of(program.chargeback_reasons, state->refund_reason)) result.effect = Effect::chargeback; // M3
+        result.is_test = result.is_test || state->is_test;
         keep_first(result.original, state->original_transaction_id);
         keep_first(result.account, state->original_account_id);
         keep_first(result.account, state->account_id);
@@ -298,10 +152,24 @@ Follower follower(States states) {
     return result;
 }
 
+/// What the status of a chargeback transaction says about its dispute (M3).
+DisputeNews dispute_news(Status status) {
+    switch (status) {
+    case Status::disputed: return DisputeNews::opened;
+    case Status::failed:
+    case Status::cancelled:
+    case Status::refund_failed:
+    case Status::dispute_won:
+    case Status::reinstated: return DisputeNews::won;
+    default: return DisputeNews::lost;
+    }
+}
+
 void add_to(const Follower &follower, TakeBacks &take_backs, const Program &program) {
     std::vector<Dated> const chain = dated(follower.states);
     auto const same = [](const TransactionState &a, const TransactionState &b) {
-        return a.status == b.status && a.amount == b.amount;
+        return a.status == b.status && a.amount == b.amount && a.refund_reason == b.refund_reason &&
+               a.account_size == b.account_size;
     };
     for (std::size_t i = 0; i < chain.size(); ++i) {
         const TransactionState &state = *chain[i].state;
@@ -309,18 +177,14 @@ void add_to(const Follower &follower, TakeBacks &take_backs, const Program &prog
         if (seen_before(chain, i, same)) continue;
         bool const failed = state.status == Status::failed || state.status == Status::cancelled ||
                             state.status == Status::refund_failed;
-        Time const at = failed ? chain[i].at(state.status_at)
-                               : (chain[i].on_arrival ? state.recorded_at
-                                                      : news_date(state, i > 0 ? chain[i - 1].state : nullptr));
-        switch (state.effect) {
+        Time const at = failed ? chain[i].word_at()
+                               : (chain[i].on_arrival ? state.recorded_at : news_date(state, chain[i].before));
+        std::optional<Decimal> const amount = state.amount ? std::optional(state.amount->abs()) : std::nullopt;
+        switch (follower.effect) {
         case Effect::refund:
-            take_backs.refund(follower.id, at, failed, state.amount ? std::optional(state.amount->abs()) : std::nullopt,
-                              is_bonus(program, state.refund_reason));
+            take_backs.refund(follower.id, at, failed, amount, is_bonus(program, state.refund_reason), state.account_size);
             break;
-        case Effect::chargeback:
-            take_backs.dispute_word(at, failed ? DisputeNews::won : DisputeNews::lost,
-                                    state.amount ? std::optional(state.amount->abs()) : std::nullopt);
-            break;
+        case Effect::chargeback: take_backs.chargeback(follower.id, at, dispute_news(state.status), amount); break;
         default: take_backs.adjustment(follower.id, at, failed ? Decimal{} : state.amount.value_or(Decimal{})); break;
         }
     }
@@ -336,13 +200,14 @@ void add_to(const std::vector<const DisputeState *> &states, TakeBacks &take_bac
             return on_arrival || !own ? state.recorded_at : *own;
         };
         std::optional<Decimal> const amount = state.amount ? std::optional(state.amount->abs()) : std::nullopt;
-        // Without opened_at, a dispute that is closed already was opened at some time before.
-        bool const opening_is_dated = state.opened_at || state.outcome == DisputeState::Outcome::open;
-        if (opening_is_dated &&
-            (before == nullptr || before->opened_at != state.opened_at || before->amount != state.amount))
-            take_backs.dispute(state.dispute_id, state.opened_at ? *state.opened_at : state.recorded_at,
-                               DisputeNews::opened, amount);
-        if (state.outcome == DisputeState::Outcome::open) continue;
+        bool const is_open = state.outcome == DisputeState::Outcome::open;
+        // Without opened_at, a dispute that is closed already was opened at some time before. The corrected amount of
+        // a closed one comes with its closing.
+        bool const opening_is_dated = state.opened_at || is_open;
+        if (opening_is_dated && (before == nullptr || before->opened_at != state.opened_at ||
+                                 (is_open && before->amount != state.amount)))
+            take_backs.dispute(state.dispute_id, at(state.opened_at), DisputeNews::opened, amount);
+        if (is_open) continue;
         if (before != nullptr && before->outcome == state.outcome && before->closed_at == state.closed_at &&
             before->lost_amount == state.lost_amount && before->amount == state.amount)
             continue;
@@ -364,6 +229,7 @@ Draft *only_open_sale(std::vector<Draft> &drafts, const Follower &refund) {
     Draft *found = nullptr;
     for (Draft &draft : drafts) {
         const Sale &sale = draft.sale;
+        if (sale.is_test != refund.is_test) continue;
         if (sale.row->currency != refund.currency || !sale.completed_at || *sale.completed_at > refund.at) continue;
         if (sale.row->effect != Effect::sale || (!refund.account.empty() && sale.account_id != refund.account)) continue;
         if (draft.take_backs.whole_before(refund.at, refund.id, *sale.completed_at)) continue;
@@ -371,6 +237,14 @@ Draft *only_open_sale(std::vector<Draft> &drafts, const Follower &refund) {
         found = &draft;
     }
     return found;
+}
+
+/// Adds the news of a row to its sale. A test takes nothing back from a real sale, nor does money of another currency.
+void place(const Follower &item, Draft &draft, const Program &program, News &news) {
+    if (item.is_test && !draft.sale.is_test) return;
+    if (item.currency != draft.sale.row->currency)
+        news.reviews.push_back({"refund_currency", item.id, "its currency is not that of the sale: it was left out"});
+    else add_to(item, draft.take_backs, program);
 }
 
 void place_refunds_without_reference(const CaseFile &file, std::vector<Draft> &drafts, std::vector<Follower> &refunds,
@@ -391,11 +265,9 @@ void place_refunds_without_reference(const CaseFile &file, std::vector<Draft> &d
             if (now < pinned_from) news.wake_at = std::min(news.wake_at.value_or(kForever), pinned_from);
             else news.new_matches.push_back({refund.id, target == nullptr ? std::string() : target->sale.row->transaction_id});
         }
-        if (target == nullptr) {
+        if (target != nullptr) place(refund, *target, *file.program, news);
+        else if (!refund.is_test)
             news.reviews.push_back({"refund_without_sale", refund.id, "no single open sale to take back"});
-            continue;
-        }
-        add_to(refund, target->take_backs, *file.program);
     }
 }
 
@@ -409,7 +281,9 @@ void finish(Draft &draft, const Program &program, News &news) {
     sale.charged_back_count = result.charged_back_count;
     sale.dispute_open = result.dispute_open;
     sale.is_void = result.is_void;
+    sale.taken_at = result.taken_at;
     sale.taken_whole_at = result.taken_whole_at;
+    sale.new_size = result.new_size;
     sale.latest_news_at = std::max(sale.latest_news_at, result.latest_at);
     if (result.mismatch)
         news.reviews.push_back({"refund_mismatch", sale.row->transaction_id,
@@ -439,17 +313,17 @@ News read_news(const CaseFile &file, Time now) {
         bool const follows = row.effect == Effect::refund || row.effect == Effect::chargeback ||
                              row.effect == Effect::correction;
         if (follows) {
-            followers.push_back(follower(std::move(states)));
+            followers.push_back(follower(std::move(states), *file.program));
             continue;
         }
         Draft draft;
         draft.sale.row = &row;
         std::vector<Dated> const chain = dated(states);
         read_times(draft.sale, chain);
-        read_content(draft.sale, chain);
+        read_content(draft.sale, chain, news.reviews);
         read_inputs(draft.sale, chain);
         draft.take_backs.gross = draft.sale.gross;
-        read_own_take_backs(draft.take_backs, chain, *file.program);
+        OwnNews(draft.take_backs, chain, *file.program).read(row.transaction_id, news.reviews);
         draft.states = std::move(states);
         drafts.push_back(std::move(draft));
     }
@@ -468,12 +342,12 @@ News read_news(const CaseFile &file, Time now) {
     for (Follower &item : followers) {
         if (item.original.empty()) {
             // An adjustment without any original concerns no sale.
-            if (item.row().effect == Effect::refund || item.row().effect == Effect::chargeback || !item.account.empty())
+            if (item.effect == Effect::refund || item.effect == Effect::chargeback || !item.account.empty())
                 without_reference.push_back(std::move(item));
             else news.reviews.push_back({"adjustment_without_sale", item.id, "it names no original"});
             continue;
         }
-        if (Draft *draft = find(item.original)) add_to(item, draft->take_backs, *file.program);
+        if (Draft *draft = find(item.original)) place(item, *draft, *file.program, news);
         else news.reviews.push_back({"refund_without_sale", item.id, "the transaction it refers to is unknown"});
     }
     if (!without_reference.empty())

@@ -39,7 +39,9 @@ struct Sale {
     int charged_back_count = 0;
     bool dispute_open = false;
     bool is_void = false;              ///< M6: as if it never happened
-    std::optional<Time> taken_whole_at; ///< since when nothing is left, void excepted
+    std::optional<Time> taken_at;       ///< since when at least that much is taken
+    std::optional<Time> taken_whole_at; ///< since when nothing is left, void and open disputes excepted
+    std::optional<Decimal> new_size;    ///< of the account that a refund turned the sale into (M5)
 
     bool is_zero() const noexcept { return gross.is_zero(); }
     Decimal base() const { return gross - tax - wallet_credit; }

@@ -17,10 +17,15 @@ const Order *first_purchase(const Attribution &attribution) {
     return found;
 }
 
+bool counts_in(const Sale &line, const Program &program) {
+    return line.completed_at && !line.is_void && !is_upgrade(line, program) &&
+           (!line.is_zero() || program.zero_amount_counts);
+}
+
 /// The line that stands for its order on ladders that count orders.
 const Sale *first_counting_line(const Order &order, const Program &program) {
     for (const Sale *line : order.lines)
-        if (line->completed_at && !line->is_void && !is_upgrade(*line, program) && !line->is_zero()) return line;
+        if (counts_in(*line, program)) return line;
     return nullptr;
 }
 
@@ -35,6 +40,18 @@ void note_candidates(const Decision &decision, const ConversionRow *before, bool
 bool is_nothing(const Sale &sale, const ConversionRow &before, const Program &program) {
     if (sale.row->effect != Effect::sale || !sale.is_zero() || program.zero_amount_counts || sale.is_void) return false;
     return !before.gross.is_zero() || before.code == "zero_amount";
+}
+
+/// When a purchase left the ladders again: its line was wholly taken back; where orders count, all its lines were (M7).
+std::optional<Time> ladder_reversed_at(const Order &order, const Sale &sale, const Program &program) {
+    if (!program.ladder_counts_orders) return sale.taken_whole_at;
+    std::optional<Time> last = sale.taken_whole_at;
+    for (const Sale *line : order.lines) {
+        if (!counts_in(*line, program)) continue;
+        if (!line->taken_whole_at) return std::nullopt;
+        last = std::max(last, line->taken_whole_at);
+    }
+    return last;
 }
 
 bool applies_to(const PlanRule &rule, const std::string &type, Effect effect) {
@@ -173,7 +190,7 @@ void Commissions::hold(const Line &line, const PlanRule &rule, int beneficiary, 
     if (rule.hold_kind != HoldKind::time) {
         if (!rule.hold_until_type.empty()) {
             for (const Sale &other : news_.sales)
-                if (other.row->type == rule.hold_until_type && other.completed_at &&
+                if (other.row->type == rule.hold_until_type && other.completed_at && !other.is_void && !other.is_test &&
                     *other.completed_at > line.completed_at)
                     by_event = std::min(by_event, *other.completed_at);
         } else {
@@ -205,10 +222,33 @@ void Commissions::hold(const Line &line, const PlanRule &rule, int beneficiary, 
     }
 }
 
+/// What a rule sees of its ladder at a position.
+void Commissions::stand(const Ladder &ladder, int position, RuleInput &in) const {
+    const Band *const band = ladder.band_at(position);
+    in.position = position;
+    in.band = band == nullptr ? 0 : band->band;
+    in.band_rate = band == nullptr ? std::nullopt : band->rate;
+    in.band_amount = band == nullptr ? std::nullopt : band->amount;
+    in.band_label = band == nullptr ? std::string() : band->label;
+}
+
+/// Whether a condition that is false would hold in some band of the rule's ladder: the stage may still lead there (M7).
+bool Commissions::may_hold_later(const PlanRule &rule, const RuleInput &seen) {
+    const Ladder *const ladder = rulebook_.ladder(rule.ladder_no);
+    if (ladder == nullptr) return false;
+    for (const Band &band : ladder->bands) {
+        RuleInput in = seen;
+        stand(*ladder, band.from_position, in);
+        if (band.band != seen.band && evaluator_.condition(rule, in)) return true;
+    }
+    return false;
+}
+
 void Commissions::second_stage(const Line &line, const PlanRule &rule, int beneficiary, RuleInput &in, Target &target) {
     const CommissionRow *const before = posted(line.subject, rule.no, beneficiary, rule.level);
     Time const month = program_.calendar->month_start(line.completed_at);
-    target.provisional = before == nullptr || before->is_provisional;
+    // A line that was withdrawn under a cap has no room of its own any more: it gets in line again.
+    target.provisional = before == nullptr || before->is_provisional || (rule.monthly_cap && !before->cap_room);
     if (const Ladder *ladder = rulebook_.ladder(rule.ladder_no)) {
         int position = before != nullptr ? before->ladder_position : 0;
         if (position == 0) {
@@ -216,13 +256,7 @@ void Commissions::second_stage(const Line &line, const PlanRule &rule, int benef
             if (!ladder->retroactive || line.ladder_counts) ++position;
         }
         target.ladder_position = std::max(position, 1);
-        in.position = target.ladder_position;
-        if (const Band *band = ladder->band_at(in.position)) {
-            in.band = band->band;
-            in.band_rate = band->rate;
-            in.band_amount = band->amount;
-            in.band_label = band->label;
-        }
+        stand(*ladder, target.ladder_position, in);
     }
     if (rule.monthly_cap) {
         if (before != nullptr && before->cap_room) target.cap_room = before->cap_room;
@@ -238,8 +272,10 @@ std::optional<Target> Commissions::apply(const Line &line, const PlanRule &rule,
     target.affiliate_no = beneficiary;
     if (rule.second_stage()) second_stage(line, rule, beneficiary, in, target);
     look_live(rule, in);
-    std::optional<Decimal> const full = evaluator_.amount(rule, in);
-    if (!full) return std::nullopt;
+    std::optional<Decimal> full = evaluator_.amount(rule, in);
+    if (!full && rule.ladder_no == 0) return std::nullopt;
+    target.gives = full.has_value();
+    if (!full) full = Decimal{}; // the stage may lead to a band that gives something (M7)
     if (trace_) tried_.push_back({&rule, beneficiary, true, in, std::nullopt});
     target.accrued = max(full->rounded(rule.scale, rule.rounding), Decimal{});
     target.net = target.accrued;
@@ -253,6 +289,7 @@ std::optional<Target> Commissions::apply(const Line &line, const PlanRule &rule,
             in.net = sale->net() * line.rate;
             in.refunded = sale->taken * line.rate;
             in.original_net = sale->net();
+            if (sale->new_size) in.account_size = sale->new_size;
             target.net = evaluator_.amount(rule, in).value_or(Decimal{}).rounded(rule.scale, rule.rounding);
             if (trace_) tried_.back().after = in;
         }
@@ -292,6 +329,14 @@ void Commissions::add_rules(const Line &line, const Plan &plan, int beneficiary,
         look_live(rule, seen);
         if (!evaluator_.condition(rule, seen)) {
             if (trace_) tried_.push_back({&rule, beneficiary, false, seen, std::nullopt});
+            if (rule.ladder_no != 0 && may_hold_later(rule, seen)) {
+                ignored.rule = &rule;
+                ignored.affiliate_no = beneficiary;
+                ignored.matched = ignored.gives = false;
+                ignored.cap_room.reset();
+                hold(line, rule, beneficiary, ignored);
+                target.commissions.push_back(std::move(ignored));
+            }
             continue;
         }
         if (!rule.group.empty()) matched_groups.push_back(rule.group);
@@ -319,7 +364,7 @@ void Commissions::add_stated_rules(const Line &line, const ConversionRow &before
         if (row.subject_id != before.transaction_id || row.registration != line.registration) continue;
         // A header of somebody who lost the line, or that was withdrawn before it was stated, is no choice.
         if (!is_entitled(line, row)) continue;
-        if (!row.stated_at && row.accrued.is_zero() && row.ladder_no == 0 && !row.cap_room) continue;
+        if (!row.stated_at && row.accrued.is_zero() && !row.uncapped_accrued) continue;
         auto const it = rulebook_.rules.find(row.rule_no);
         if (it == rulebook_.rules.end()) continue;
         RuleInput in = input(line);
@@ -345,11 +390,8 @@ bool Commissions::holds(const PlanRule &rule, const Attribution &so_far, const O
         in.level = rule.level;
         in.beneficiary = in.affiliate;
         if (const Ladder *ladder = rulebook_.ladder(rule.ladder_no); ladder != nullptr && !ladder->bands.empty()) {
+            stand(*ladder, ladder->bands.front().from_position, in);
             in.position = 1;
-            in.band = ladder->bands.front().band;
-            in.band_rate = ladder->bands.front().rate;
-            in.band_amount = ladder->bands.front().amount;
-            in.band_label = ladder->bands.front().label;
         }
         look_live(rule, in);
         if (applies_to(rule, in.transaction_type, sale->row->effect) && evaluator_.condition(rule, in)) return true;
@@ -369,6 +411,36 @@ std::optional<Decimal> Commissions::rate(const Sale &sale, const ConversionRow *
         row.fx_valid_from = found->from;
     }
     return row.fx_rate;
+}
+
+/// Why the owner earns nothing, or nullptr where he earns (M11).
+const char *Commissions::why_nothing(const Line &line, const Plan *plan, const ConversionTarget &target) {
+    if (plan == nullptr) return "no_plan";
+    bool has_rule = false, is_capped = false;
+    for (const Target &item : target.commissions) {
+        if (item.rule->level != 0 || !item.gives) continue;
+        if (!item.accrued.is_zero()) return nullptr;
+        has_rule = true;
+        is_capped = is_capped || (item.cap_room && !item.uncapped_accrued.is_zero());
+    }
+    if (has_rule) return is_capped ? "capped" : line.sale->is_zero() ? "zero_amount" : "rounds_to_zero";
+    return line.decision.purchase_number > 1 && is_for_first_purchase(line, *plan) ? "not_first_purchase" : "out_of_scope";
+}
+
+/// Whether some rule of the owner's plan would give something if this were the customer's first purchase.
+bool Commissions::is_for_first_purchase(const Line &line, const Plan &plan) {
+    RuleInput in = input(line);
+    in.purchase_number = 1;
+    if (const Affiliate *affiliate = rulebook_.affiliate(line.decision.affiliate_no)) in.beneficiary = affiliate->id;
+    for (const PlanRule &rule : plan.rules) {
+        if (rule.level != 0 || !applies_to(rule, in.transaction_type, line.sale->row->effect)) continue;
+        RuleInput seen = in;
+        Target ignored;
+        if (rule.ladder_no != 0) second_stage(line, rule, line.decision.affiliate_no, seen, ignored);
+        look_live(rule, seen);
+        if (evaluator_.condition(rule, seen) && evaluator_.amount(rule, seen)) return true;
+    }
+    return false;
 }
 
 ConversionTarget Commissions::conversion(const Attribution &attribution, const Order &order, const Sale &sale) {
@@ -415,14 +487,17 @@ ConversionTarget Commissions::conversion(const Attribution &attribution, const O
     bool const is_first_line = !program_.ladder_counts_orders || first_counting_line(order, program_) == &sale;
     row.ladder_counts = !sale.is_void && !sale.is_test && decision.affiliate_no != 0 && (!sale.is_zero() || program_.zero_amount_counts) &&
                         !is_upgrade(sale, program_) && row.purchase_number == 1 && is_first_line;
-    row.charged_back_count = sale.charged_back_count; // a chargeback after a void only counts (M6)
+    if (sale.row->effect == Effect::sale)
+        row.charged_back_count = sale.charged_back_count; // a chargeback after a void only counts (M6)
     if (!sale.is_void) {
+        row.taken_back_at = sale.taken_at;
+        if (row.ladder_counts) row.ladder_reversed_at = ladder_reversed_at(order, sale, program_);
+    }
+    if (!sale.is_void && sale.row->effect == Effect::sale) { // payouts and credits are no revenue
         row.quantity = 1;
         row.gross = sale.gross;
         row.refunded = sale.refunded;
         row.charged_back = sale.charged_back;
-        if (sale.taken_whole_at) row.taken_back_at = sale.taken_whole_at;
-        else if (!sale.taken.is_zero()) row.taken_back_at = sale.latest_news_at;
     }
     if (sale.is_test) {
         row.code = "test";
@@ -463,14 +538,7 @@ ConversionTarget Commissions::conversion(const Attribution &attribution, const O
             if (const Plan *own = plan_for(*upline, decision, sale.ordered_at, ignored))
                 add_rules(line, *own, upline_no, level, target);
         }
-    bool const owner_earns = std::any_of(target.commissions.begin(), target.commissions.end(),
-                                         [](const Target &item) { return item.rule->level == 0; });
-    if (plan == nullptr) row.code = "no_plan";
-    else if (!owner_earns) row.code = "out_of_scope";
-    else if (std::all_of(target.commissions.begin(), target.commissions.end(), [](const Target &item) {
-                 return item.cap_room && item.accrued.is_zero();
-             }))
-        row.code = "capped";
+    if (const char *const code = why_nothing(line, plan, target)) row.code = code;
     return target;
 }
 
@@ -516,6 +584,9 @@ std::optional<ConversionTarget> Commissions::registration(const Attribution &att
         row.plan_no = plan->no;
         add_rules(line, *plan, decision.affiliate_no, 0, target);
         if (target.commissions.empty()) row.code = "out_of_scope";
+        else if (std::all_of(target.commissions.begin(), target.commissions.end(),
+                             [](const Target &item) { return item.accrued.is_zero(); }))
+            row.code = "rounds_to_zero";
     }
     return target;
 }

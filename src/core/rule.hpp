@@ -42,6 +42,8 @@ struct Target {
     int affiliate_no = 0;
     Decimal accrued, net;          ///< with nothing taken back, and now
     bool provisional = false;      ///< the affiliate stage has the last word
+    bool matched = true;           ///< false: the condition does not hold where the line stands; a line for the stage alone
+    bool gives = true;             ///< false: and nothing, not even zero, is what it gives
     Decimal uncapped_accrued, uncapped_net;
     int ladder_position = 0;
     std::optional<Decimal> cap_room;
@@ -88,6 +90,10 @@ private:
     void add_stated_rules(const Line &line, const ConversionRow &before, ConversionTarget &target);
     void look_live(const PlanRule &rule, RuleInput &input) const;
     std::optional<Target> apply(const Line &line, const PlanRule &rule, const RuleInput &base, int beneficiary);
+    void stand(const Ladder &ladder, int position, RuleInput &input) const;
+    bool may_hold_later(const PlanRule &rule, const RuleInput &input);
+    bool is_for_first_purchase(const Line &line, const Plan &plan);
+    const char *why_nothing(const Line &line, const Plan *plan, const ConversionTarget &target);
     void second_stage(const Line &line, const PlanRule &rule, int beneficiary, RuleInput &input, Target &target);
     void hold(const Line &line, const PlanRule &rule, int beneficiary, Target &target) const;
     const Plan *plan_for(const Affiliate &affiliate, const Decision &decision, Time at, int &agreement_no) const;

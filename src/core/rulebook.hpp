@@ -53,7 +53,7 @@ struct Program {
     Duration late_grace = 24 * kHour, cooling_off = 48 * kHour;
     Time commission_from = kBeginning;
     bool reverse_on_dispute_opened = false, reverse_success_bonus = false;
-    std::vector<std::string> success_bonus_reasons;
+    std::vector<std::string> success_bonus_reasons, chargeback_reasons;
     bool ladder_ignores_reversals = false, zero_amount_counts = false;
     UpgradeCounts upgrade_counts = UpgradeCounts::delta;
     bool has_second_stage = false; ///< some rule of the program needs the affiliate stage

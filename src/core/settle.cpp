@@ -30,7 +30,25 @@ bool same_decision(const ConversionRow &a, const ConversionRow &b) {
            a.purchase_number == b.purchase_number && a.ordered_at == b.ordered_at && a.occurred_at == b.occurred_at &&
            a.agreement_no == b.agreement_no && a.plan_no == b.plan_no && a.currency == b.currency &&
            a.fx_rate == b.fx_rate && a.ladder_counts == b.ladder_counts && a.taken_back_at == b.taken_back_at &&
+           a.ladder_reversed_at == b.ladder_reversed_at &&
            a.is_test == b.is_test;
+}
+
+const ConversionRow *posted(const CaseFile &file, const ConversionRow &target) {
+    for (const ConversionRow &row : file.conversions)
+        if (row.registration == target.registration && row.transaction_id == target.transaction_id) return &row;
+    return nullptr;
+}
+
+/// What a conversion was stated with stays, whatever is decided of it now (I14).
+void keep_stated(ConversionRow &row, const ConversionRow &before) {
+    if (!before.stated_at) return;
+    row.fx_rate = before.fx_rate;
+    row.fx_source = before.fx_source;
+    row.fx_valid_from = before.fx_valid_from;
+    if (row.affiliate_no != before.affiliate_no) return;
+    row.plan_no = before.plan_no;
+    row.agreement_no = before.agreement_no;
 }
 
 bool has_totals(const ConversionRow &row) {
@@ -121,7 +139,7 @@ CommissionRow commission_row(const ConversionTarget &conversion, const Target &t
     row.ladder_no = target.rule->ladder_no;
     row.ladder_position = target.ladder_position;
     row.cap_room = target.cap_room;
-    if (target.rule->second_stage()) {
+    if (target.rule->second_stage() && target.matched) {
         row.uncapped_accrued = target.uncapped_accrued;
         row.uncapped_net = target.uncapped_net;
     }
@@ -131,13 +149,18 @@ CommissionRow commission_row(const ConversionTarget &conversion, const Target &t
     return row;
 }
 
-/// A line that no rule gives any more: nothing is left of it; what was paid is taken back.
+/// A line that no rule gives any more: nothing is left of it; what was paid is taken back. It takes no room under a cap
+/// and is no choice of a rule (M5, M7).
 CommissionRow withdrawn(const CommissionRow &before) {
     CommissionRow row = before;
     row.accrued = before.stated_at ? before.accrued_when_paid : Decimal{};
     row.reversed = row.accrued;
     row.is_void = false;
     row.hold_reason.clear();
+    row.uncapped_accrued.reset();
+    row.uncapped_net.reset();
+    row.cap_room.reset();
+    if (row.ladder_no == 0) row.is_provisional = false; // nothing ranks it any more
     return row;
 }
 
@@ -183,6 +206,7 @@ Settled decide(const CaseFile &file, const Rulebook &rulebook, Evaluator &evalua
     RuleRestart restart(commissions, rulebook, *file.program);
     settled.attribution = attribute(file, rulebook, settled.news, now, restart);
     auto const add = [&](ConversionTarget target) {
+        if (const ConversionRow *before = posted(file, target.row)) keep_stated(target.row, *before);
         settled.conversions.push_back(std::move(target));
         if (trace) settled.tried.push_back(commissions.tried());
     };
@@ -199,9 +223,7 @@ Outcome post(const CaseFile &file, const Settled &settled) {
     std::set<int> stage;
     std::set<const CommissionRow *> seen;
     for (const ConversionTarget &target : settled.conversions) {
-        const ConversionRow *before = nullptr;
-        for (const ConversionRow &row : file.conversions)
-            if (row.registration == target.row.registration && row.transaction_id == target.row.transaction_id) before = &row;
+        const ConversionRow *const before = posted(file, target.row);
         std::size_t const changes = outcome.conversions.size() + outcome.commissions.size();
         post_conversion(target, before, outcome);
         for (const Target &commission : target.commissions) {
@@ -227,7 +249,7 @@ Outcome post(const CaseFile &file, const Settled &settled) {
                 if (commission.rule->second_stage()) stage.insert(commission.affiliate_no);
     }
     for (const CommissionRow &row : file.commissions)
-        if (seen.count(&row) == 0 && !(row.accrued.is_zero() && row.reversed.is_zero())) {
+        if (seen.count(&row) == 0 && (!row.accrued.is_zero() || !row.reversed.is_zero() || row.uncapped_accrued)) {
             post_commission(withdrawn(row), &row, row.earned_at, outcome);
             if (row.ladder_no != 0 || row.cap_room) stage.insert(row.affiliate_no);
         }

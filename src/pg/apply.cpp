@@ -32,8 +32,8 @@ void write_conversions(const std::vector<Outcome> &outcomes) {
     static RowTable *const conversions = new RowTable("conversion", {
         "customer_id", "transaction_id", "kind", "program_no", "state", "affiliate_no", "method", "code", "is_conflict",
         "candidates", "candidates_digest", "order_key", "purchase_number", "ordered_at", "occurred_at", "agreement_no", "plan_no", "currency",
-        "fx_rate", "fx_source", "fx_valid_from", "ladder_counts", "taken_back_at", "is_test", "quantity", "gross",
-        "refunded", "charged_back", "charged_back_count", "version"});
+        "fx_rate", "fx_source", "fx_valid_from", "ladder_counts", "taken_back_at", "ladder_reversed_at", "is_test",
+        "quantity", "gross", "refunded", "charged_back", "charged_back_count", "version"});
     static RowTable *const conversion_entries = new RowTable("conversion_entry", {
         "customer_id", "transaction_id", "kind", "program_no", "version", "affiliate_no", "currency", "quantity", "gross",
         "refunded", "charged_back", "charged_back_count", "cause", "earned_at", "effective_at", "recorded_at",
@@ -71,6 +71,7 @@ void write_conversions(const std::vector<Outcome> &outcomes) {
             writer.put(row.fx_valid_from);
             writer.put(row.ladder_counts);
             writer.put(row.taken_back_at);
+            writer.put(row.ladder_reversed_at);
             writer.put(row.is_test);
             writer.put_small(row.quantity);
             writer.put(row.gross);
@@ -106,7 +107,7 @@ void write_conversions(const std::vector<Outcome> &outcomes) {
                    " purchase_number = r.purchase_number, ordered_at = r.ordered_at, occurred_at = r.occurred_at,"
                    " agreement_no = r.agreement_no, plan_no = r.plan_no, currency = r.currency, fx_rate = r.fx_rate,"
                    " fx_source = r.fx_source, fx_valid_from = r.fx_valid_from, ladder_counts = r.ladder_counts,"
-                   " taken_back_at = r.taken_back_at, is_test = r.is_test, quantity = r.quantity, gross = r.gross,"
+                   " taken_back_at = r.taken_back_at, ladder_reversed_at = r.ladder_reversed_at, is_test = r.is_test, quantity = r.quantity, gross = r.gross,"
                    " refunded = r.refunded, charged_back = r.charged_back, charged_back_count = r.charged_back_count,"
                    " version = r.version"
                    " FROM ROWS FROM (pg_catalog.unnest($1), pg_catalog.unnest($2)) AS r"

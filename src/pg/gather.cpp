@@ -80,7 +80,7 @@ struct Reads {
                            "is_conflict", "candidates_digest", "order_key", "purchase_number", "ordered_at", "occurred_at",
                            "agreement_no", "plan_no", "currency", "fx_rate", "fx_source", "fx_valid_from", "ladder_counts",
                            "taken_back_at", "is_test", "quantity", "gross", "refunded", "charged_back",
-                           "charged_back_count", "stated_at", "version"}};
+                           "charged_back_count", "stated_at", "version", "ladder_reversed_at"}};
     IndexRead commissions{"commission", "commission_pkey",
                           {"customer_id", "program_no", "subject_id", "subject_kind", "rule_no", "affiliate_no", "level",
                            "currency", "accrued", "reversed", "paid", "accrued_when_paid", "version", "earned_at",
@@ -212,7 +212,7 @@ private:
     void add(CaseFile &file, TransactionState s) {
         has_reports_ = has_reports_ || s.version > 0;
         names_accounts_ = names_accounts_ || !s.original_challenge_id.empty();
-        if (s.effect == Effect::refund || s.effect == Effect::chargeback) {
+        if (s.effect == Effect::refund || s.effect == Effect::chargeback || s.effect == Effect::correction) {
             if (s.original_transaction_id.empty()) has_refund_without_reference_ = true;
         } else {
             sale_files_[s.transaction_id] = &file;
@@ -456,6 +456,7 @@ private:
             c.charged_back_count = row.small(27);
             c.stated_at = row.time(28);
             c.version = row.integer(29);
+            c.ladder_reversed_at = row.time(30);
             found->conversions.push_back(std::move(c));
         });
     }

@@ -98,7 +98,7 @@ void load_programs(Rulebook &book) {
          " later_click, click_window, lead_window, window_end, bind_at, bind_purchase, ownership_kind, ownership_window,"
          " ownership_rebind, ownership_restart_rule, count_ladder_unit, plan_change, late_grace, commission_from,"
          " on_dispute_opened, cooling_off, success_bonus_reasons, success_bonus_refund, ladder_reversal,"
-         " zero_amount_counts, upgrade_counts FROM affiliate.program",
+         " zero_amount_counts, upgrade_counts, chargeback_reasons FROM affiliate.program",
          [&](const Row &row) {
              Program program;
              program.no = row.integer(0);
@@ -142,6 +142,7 @@ void load_programs(Rulebook &book) {
              program.upgrade_counts = upgrade == "new_purchase" ? UpgradeCounts::new_purchase
                                       : upgrade == "none"       ? UpgradeCounts::none
                                                                 : UpgradeCounts::delta;
+             program.chargeback_reasons = row.texts(29);
              book.program_by_id[program.id] = program.no;
              book.programs[program.no] = std::move(program);
          });

@@ -22,7 +22,7 @@ using namespace affiliate::core;
 
 /// A commission line as the stage sees it: a copy of its header's columns, and what they should be.
 struct Line {
-    std::string customer_id, transaction_id;
+    std::string customer_id, transaction_id, unit;
     int rule_no = 0, level = 0, version = 0, ladder_no = 0, position = 0;
     Time earned_at = 0;
     bool is_provisional = false, is_stated = false, is_void = false;
@@ -44,19 +44,19 @@ struct Statements {
                             " AND program_no = $2 AND is_provisional AND (ladder_no IS NOT NULL OR cap_room IS NOT NULL)",
                             {INT4OID, INT4OID}};
     Query lines{"SELECT c.customer_id, c.subject_id, c.rule_no, c.level, c.version, c.ladder_no, c.ladder_position,"
-                " c.earned_at, c.is_provisional, c.stated_at IS NOT NULL, c.is_void, c.cap_room, c.uncapped_accrued,"
-                " c.uncapped_net, v.taken_back_at"
+                " c.earned_at, c.is_provisional, c.stated_at IS NOT NULL, v.state = 'void', c.cap_room, c.uncapped_accrued,"
+                " c.uncapped_net, v.taken_back_at, v.order_key"
                 " FROM affiliate.commission c JOIN affiliate.conversion v ON v.customer_id = c.customer_id"
                 " AND v.transaction_id = c.subject_id AND v.kind = c.subject_kind AND v.program_no = c.program_no"
                 " WHERE c.affiliate_no = $1 AND c.program_no = $2 AND c.earned_at >= $3"
                 " AND c.subject_kind = 'transaction' AND (c.ladder_no IS NOT NULL OR c.cap_room IS NOT NULL)",
                 {INT4OID, INT4OID, TIMESTAMPTZOID}};
-    Query counted{"SELECT occurred_at, transaction_id, taken_back_at, refunded + charged_back >= gross"
+    Query counted{"SELECT occurred_at, transaction_id, ladder_reversed_at, customer_id, order_key"
                   " FROM affiliate.conversion WHERE affiliate_no = $1 AND program_no = $2 AND ladder_counts"
                   " AND occurred_at >= $3"
-                  " UNION ALL SELECT NULL, transaction_id, taken_back_at, true FROM affiliate.conversion"
-                  " WHERE affiliate_no = $1 AND program_no = $2 AND ladder_counts AND taken_back_at >= $3"
-                  " AND occurred_at < $3 AND refunded + charged_back >= gross",
+                  " UNION ALL SELECT NULL, transaction_id, ladder_reversed_at, customer_id, order_key"
+                  " FROM affiliate.conversion WHERE affiliate_no = $1 AND program_no = $2 AND ladder_counts"
+                  " AND ladder_reversed_at >= $3 AND occurred_at < $3",
                   {INT4OID, INT4OID, TIMESTAMPTZOID}};
     Query position{"INSERT INTO affiliate.affiliate_position (program_no, affiliate_no, kind, scope_no, window_start,"
                    " counted, used, settled_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)"
@@ -190,6 +190,7 @@ private:
             line.accrued = row.decimal(12).value_or(Decimal{});
             line.net = row.decimal(13).value_or(Decimal{});
             line.taken_back_at = row.time(14);
+            line.unit = unit(line.customer_id, row.text(15));
             lines_.push_back(std::move(line));
         }
     }
@@ -199,12 +200,17 @@ private:
             {Int32GetDatum(affiliate_no_), Int32GetDatum(program_.no), TimestampTzGetDatum(from)});
         for (std::uint64_t i = 0; i < rows.size(); ++i) {
             Row const row = rows[i];
+            std::string const of = unit(row.text(3), row.text(4));
             if (std::optional<Time> at = row.time(0))
-                events_[program_.calendar->month_start(*at)].push_back({*at, row.text(1), 1});
-            if (!program_.ladder_ignores_reversals && row.boolean(3))
-                if (std::optional<Time> at = row.time(2))
-                    events_[program_.calendar->month_start(*at)].push_back({*at, row.text(1), -1});
+                events_[program_.calendar->month_start(*at)].push_back({*at, row.text(1), 1, of});
+            if (std::optional<Time> at = row.time(2); at && !program_.ladder_ignores_reversals)
+                events_[program_.calendar->month_start(*at)].push_back({*at, row.text(1), -1, of});
         }
+    }
+
+    /// What counts once on a ladder; empty for the transaction itself.
+    std::string unit(const std::string &customer_id, const std::string &order_key) const {
+        return program_.ladder_counts_orders ? customer_id + '\n' + order_key : std::string();
     }
 
     void store_position(const char *kind, int scope_no, Time window, int counted, const Decimal &used) {
@@ -216,15 +222,11 @@ private:
     void rank_ladder(int ladder_no, Time window, const std::vector<Line *> &lines) {
         const Ladder *const ladder = rulebook_.ladder(ladder_no);
         std::vector<LadderLine> ranked;
-        std::multimap<std::string, Line *> source;
-        for (Line *line : lines) {
-            ranked.push_back({line->earned_at, line->transaction_id, is_pinned(*line, window), line->position});
-            source.emplace(line->transaction_id, line);
-        }
+        for (std::size_t i = 0; i < lines.size(); ++i)
+            ranked.push_back({lines[i]->earned_at, lines[i]->transaction_id, is_pinned(*lines[i], window),
+                              lines[i]->position, lines[i]->unit, i});
         int const total = rank(ranked, events_[window], ladder->retroactive, now_ >= lock_at(window));
-        for (const LadderLine &line : ranked)
-            for (auto [it, end] = source.equal_range(line.transaction_id); it != end; ++it)
-                it->second->new_position = line.position;
+        for (const LadderLine &line : ranked) lines[line.index]->new_position = line.position;
         store_position("ladder", ladder_no, window, total, Decimal{});
     }
 

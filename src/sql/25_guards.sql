@@ -46,6 +46,26 @@ END
 $$;
 COMMENT ON FUNCTION affiliate._refuse_truncate() IS 'Trigger of rulebook tables: refuses TRUNCATE.';
 
+CREATE FUNCTION affiliate._refuse_stated_change() RETURNS trigger
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF NEW.fx_rate IS DISTINCT FROM OLD.fx_rate
+        OR NEW.affiliate_no IS NOT DISTINCT FROM OLD.affiliate_no
+        AND (NEW.plan_no IS DISTINCT FROM OLD.plan_no OR NEW.agreement_no IS DISTINCT FROM OLD.agreement_no) THEN
+        RAISE EXCEPTION USING ERRCODE = 'AF028',
+            MESSAGE = format('conversion "%s" was stated; its rate, plan and agreement stand', NEW.transaction_id),
+            DETAIL = format('Stated at %s with rate %s, plan %s and agreement %s.', OLD.stated_at,
+                            coalesce(OLD.fx_rate::text, 'none'), coalesce(OLD.plan_no::text, 'none'), coalesce(OLD.agreement_no::text, 'none')),
+            HINT = 'Corrections of paid money are adjustments.',
+            SCHEMA = TG_TABLE_SCHEMA, TABLE = TG_TABLE_NAME;
+    END IF;
+    RETURN NEW;
+END
+$$;
+COMMENT ON FUNCTION affiliate._refuse_stated_change() IS 'Trigger of conversion: what a stated conversion was stated with never changes.';
+
 CREATE FUNCTION affiliate._refuse_overpayment() RETURNS trigger
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp

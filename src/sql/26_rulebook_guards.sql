@@ -110,10 +110,16 @@ AS $$
 BEGIN
     PERFORM affiliate.check_rule_text('condition', NEW.condition);
     PERFORM affiliate.check_rule_text('amount', NEW.amount);
+    IF 'registration' = ANY (NEW.transaction_types) AND (NEW.ladder_no IS NOT NULL OR NEW.monthly_cap IS NOT NULL) THEN
+        RAISE EXCEPTION USING ERRCODE = 'AF027',
+            MESSAGE = format('a rule for registrations cannot have a %s', CASE WHEN NEW.ladder_no IS NOT NULL THEN 'ladder' ELSE 'monthly cap' END),
+            HINT = 'Ladders and caps rank sales; give registrations a rule of their own without one.',
+            SCHEMA = TG_TABLE_SCHEMA, TABLE = TG_TABLE_NAME;
+    END IF;
     RETURN NEW;
 END
 $$;
-COMMENT ON FUNCTION affiliate._check_plan_rule() IS 'Trigger of plan_rule: its texts may only use what rules may use.';
+COMMENT ON FUNCTION affiliate._check_plan_rule() IS 'Trigger of plan_rule: its texts may only use what rules may use, and only sales have ladders and caps.';
 
 -- Which programs a change of this row concerns; null = all of them.
 CREATE FUNCTION affiliate._concerned_program(table_name text, rulebook_row jsonb) RETURNS integer

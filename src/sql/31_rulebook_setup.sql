@@ -61,6 +61,7 @@ BEGIN
         -- M3, M6
         on_dispute_opened text NOT NULL DEFAULT 'hold',
         cooling_off interval NOT NULL DEFAULT '48 hours',
+        chargeback_reasons text[] NOT NULL DEFAULT '{}',
         success_bonus_reasons text[] NOT NULL DEFAULT '{success_bonus}',
         success_bonus_refund text NOT NULL DEFAULT 'keep',
         -- M7

@@ -45,6 +45,7 @@ BEGIN
         fx_valid_from timestamptz,
         ladder_counts boolean NOT NULL DEFAULT false,
         taken_back_at timestamptz,
+        ladder_reversed_at timestamptz,
         is_test boolean NOT NULL DEFAULT false,
         quantity smallint NOT NULL DEFAULT 0,
         gross numeric NOT NULL DEFAULT 0,
@@ -57,8 +58,8 @@ BEGIN
         CONSTRAINT conversion_taken_back_check CHECK (refunded >= 0 AND charged_back >= 0 AND refunded + charged_back <= abs(gross))
     );
     PERFORM affiliate._create_index('conversion_affiliate_idx', $index$CREATE INDEX conversion_affiliate_idx ON affiliate.conversion (affiliate_no, occurred_at) WHERE ladder_counts$index$);
-    PERFORM affiliate._create_index('conversion_taken_back_idx', $index$CREATE INDEX conversion_taken_back_idx ON affiliate.conversion (affiliate_no, taken_back_at)
-        WHERE ladder_counts AND taken_back_at IS NOT NULL$index$);
+    PERFORM affiliate._create_index('conversion_ladder_reversed_idx', $index$CREATE INDEX conversion_ladder_reversed_idx ON affiliate.conversion (affiliate_no, ladder_reversed_at)
+        WHERE ladder_counts AND ladder_reversed_at IS NOT NULL$index$);
     COMMENT ON TABLE affiliate.conversion IS 'A fact that can earn and the affiliate it was attributed to, or none and why (code). Its totals are the sum of its conversion_entries.';
 
     CREATE TABLE IF NOT EXISTS affiliate.refund_match (

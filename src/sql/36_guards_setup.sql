@@ -52,6 +52,7 @@ BEGIN
             ('customer_alias', '%s_check', 'BEFORE INSERT OR UPDATE ON affiliate.%I FOR EACH ROW EXECUTE FUNCTION affiliate._check_alias()', 'O'),
             ('affiliate_upline', '%s_lock', 'BEFORE INSERT OR DELETE OR UPDATE ON affiliate.%I FOR EACH STATEMENT EXECUTE FUNCTION affiliate._lock_upline()', 'O'),
             ('affiliate_upline', '%s_close', 'AFTER INSERT OR DELETE OR UPDATE ON affiliate.%I FOR EACH ROW EXECUTE FUNCTION affiliate._close_upline()', 'O'),
+            ('conversion', '%s_stated', 'BEFORE UPDATE ON affiliate.%I FOR EACH ROW WHEN ((old.stated_at IS NOT NULL)) EXECUTE FUNCTION affiliate._refuse_stated_change()', 'A'),
             ('commission', '%s_overpayment', 'BEFORE UPDATE OF paid ON affiliate.%I FOR EACH ROW WHEN ((((new.paid > old.paid) AND (new.paid > (new.accrued - new.reversed))) OR ((new.paid < old.paid) AND (new.paid < (new.accrued - new.reversed))))) EXECUTE FUNCTION affiliate._refuse_overpayment()', 'A')
     ) AS w (name, trigger_name, definition, enabled);
 END

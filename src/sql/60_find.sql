@@ -100,6 +100,7 @@ BEGIN
                 ('out_of_scope', 'The product or payment is not part of your plan.'),
                 ('no_plan', 'You had no plan in this program at the time of the order.'),
                 ('not_first_purchase', 'Your plan pays for first purchases only.'),
+                ('rounds_to_zero', 'The commission comes to nothing.'),
                 ('capped', 'The limit of your plan was reached.'),
                 ('before_go_live', 'The order was placed before the program began to pay.'),
                 ('fx_missing', 'The exchange rate is not known yet.'),

@@ -293,10 +293,11 @@ class Oracle:
             mine = (line.sale.completed_at, line.sale.id)
             ignore = fold.program['ladder_reversal'] == 'ignore'
             own_order = [s.id for s in line.order.lines] if fold.program['count_ladder_unit'] == 'orders' else []
+            for at, name, _ in self.counted(result, line.program_id, line.affiliate):
+                if name in own_order and self.book.month(line.program_id, at) == month:
+                    mine = (at, name)               # all lines of an order stand where it counts
             before = total = 0
             for at, name, back_at in self.counted(result, line.program_id, line.affiliate):
-                if name in own_order:
-                    before -= 1 if self.book.month(line.program_id, at) == month and (at, name) < mine else 0
                 if self.book.month(line.program_id, at) == month:
                     total += 1
                     before += (at, name) < mine

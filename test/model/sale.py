@@ -54,6 +54,21 @@ class Report:
                 return self.row[column]
         return self.arrival
 
+    def news_time(self, *columns):
+        """As own_time, but a column that came with this report goes before one that was left as it was."""
+        if not self.untimed:
+            for column in columns:
+                if column in self.changed_times:
+                    return self.row[column]
+        return self.own_time(*columns)
+
+    def word_time(self):
+        """When a status word was given; a refund's date only where it came with the word."""
+        changed = self.changed_times if self.previous else {}
+        if 'status_at' not in changed and 'refunded_at' in changed:
+            return changed['refunded_at']
+        return self.own_time('status_at')
+
     def time(self):
         """When this report as a whole happened."""
         effect, changed = self.effect, self.changed_times
@@ -96,6 +111,7 @@ class News:
     word: str
     amount: Fraction = None
     bonus: bool = False
+    settles: bool = False     # a word that names no dispute
 
     def order(self):
         return (self.at, self.kind, self.id, self.rank, -1 if self.amount is None else self.amount)
@@ -195,40 +211,44 @@ def read_content(sale):
     pieces.sort(key=lambda p: (p[0], p[1], money(p[2]['amount']) or Fraction(-1), str(sorted(p[2].items(), key=str))))
     for column in CONTENT:
         values = [row[column] for _, _, row in pieces if row[column] is not None]
+        if column == 'account_size':            # the size in a refund is what the sale was turned into (M5)
+            sold = [row[column] for _, _, row in pieces if row[column] is not None and EFFECTS[row['status']] not in ('refunded', 'refund_failed')]
+            values = sold or values
         value = values[-1] if values else None
         sale.content[column] = value if column == 'product_id' else money(value)
 
 
 def own_news(sale, program):
     """The news in the row's own reports: failures, the cumulative refund, the dispute of its status words."""
-    news, cumulative_before = [], None
+    news = []
     keeps_bonus = program['success_bonus_refund'] == 'keep'
     for report in sale.reports:
-        row, effect = report.row, report.effect
+        row, effect, previous = report.row, report.effect, report.previous
         if effect in ('failed', 'cancelled'):
-            news.append(News(report.own_time('status_at'), OWN, '', 1, 'failed'))
+            news.append(News(report.word_time(), OWN, '', 1, 'failed'))
         if effect == 'reinstated':
-            news.append(News(report.own_time('status_at'), OWN, '', 3, 'reinstated'))
+            news.append(News(report.word_time(), OWN, '', 3, 'reinstated'))
         if effect in ('disputed', 'chargeback', 'dispute_won'):
             word = {'disputed': 'opened', 'chargeback': 'lost', 'dispute_won': 'won'}[effect]
             rank = {'opened': 0, 'lost': 1, 'won': 2}[word]
-            news.append(News(report.own_time('status_at'), DISPUTE, '', rank, word))
-        if row['refunded_amount'] is None and effect not in ('refunded', 'refund_failed'):
-            cumulative_before = None
+            news.append(News(report.word_time(), DISPUTE, '', rank, word))
+        is_word = effect in ('refunded', 'refund_failed')
+        if row['refunded_amount'] is None and not is_word:
             continue
-        amount = money(row['refunded_amount'])
-        if effect == 'refund_failed' and amount is None:
-            amount = Fraction(0)
+        same = previous and all(row[c] == previous[c] for c in ('refunded_amount', 'refunded_at', 'refund_reason'))
+        if same and not is_word:                # carried along by a report of something else
+            continue
+        amount = None if row['refunded_amount'] is None else abs(money(row['refunded_amount']))
+        if effect == 'refund_failed':
+            news.append(News(report.news_time('status_at', 'refunded_at'), CUMULATIVE, '', 1, 'failed', amount))
+            continue
+        if same and effect == previous['status'] and row['status_at'] == previous['status_at']:
+            continue
         bonus = keeps_bonus and row['refund_reason'] in program['success_bonus_reasons']
-        content = (amount, bonus)
-        if report.untimed and content == (cumulative_before or [None])[0]:
-            at = cumulative_before[1]
-        elif row['refunded_at'] is None and content == (cumulative_before or [None])[0]:
-            at = cumulative_before[1]
-        else:
-            at = report.own_time('refunded_at', 'status_at')
-        cumulative_before = (content, at)
-        news.append(News(at, CUMULATIVE, '', 0, 'cumulative', None if amount is None else abs(amount), bonus))
+        at = report.news_time('refunded_at', 'status_at')
+        if not is_word and not row['refunded_at'] and not row['status_at'] and amount == 0:
+            at = report.time()                  # a zero beside another status is as old as the report
+        news.append(News(at, CUMULATIVE, '', 0, 'cumulative', amount, bonus))
     return news
 
 
@@ -247,14 +267,15 @@ def refund_news(row_states, program):
 
 
 def chargeback_news(row_states):
-    """The reports of a chargeback transaction: a dispute without an id of its own (M3)."""
+    """The reports of a chargeback transaction: the dispute that its id names (M1, M3)."""
     news = []
     for report in reports_of(row_states):
-        word = {'dispute_won': 'won', 'disputed': 'opened', 'pending': None, 'failed': None,
-                'cancelled': None}.get(report.effect, 'lost')
+        word = {'disputed': 'opened', 'pending': None}.get(report.effect, 'lost')
+        if report.effect in ('dispute_won', 'reinstated', 'failed', 'cancelled', 'refund_failed'):
+            word = 'won'
         if word:
             amount = None if report.row['amount'] is None else abs(money(report.row['amount']))
-            news.append(News(news_row_time(report), DISPUTE, '', {'opened': 0, 'lost': 1, 'won': 2}[word], word, amount))
+            news.append(News(news_row_time(report), DISPUTE, report.row['transaction_id'], {'opened': 0, 'lost': 1, 'won': 2}[word], word, amount))
     return news
 
 
@@ -268,7 +289,7 @@ def dispute_news(states):
             untimed = previous is not None and all(row[c] == previous[c] for c in ('opened_at', 'closed_at'))
             amount = None if row['amount'] is None else abs(money(row['amount']))
             name = row['dispute_id']
-            if previous is None or row['opened_at'] != previous['opened_at'] or row['amount'] != previous['amount']:
+            if previous is None or row['opened_at'] != previous['opened_at'] or row['amount'] != previous['amount'] and not row['outcome']:
                 at = state.recorded_at if untimed or not row['opened_at'] else row['opened_at']
                 news.append(News(at, DISPUTE, name, 0, 'opened', amount))
             if row['outcome']:
@@ -289,16 +310,19 @@ def judge(sale, program, refunds, chargebacks, disputes, adjustments, hit):
     for states in refunds:
         news += refund_news(states, program)
     rows = [n for states in disputes.values() for n in dispute_news(states)]
-    words = [n for states in chargebacks for n in chargeback_news(states)] + [n for n in news if n.kind == DISPUTE]
-    news = [n for n in news if n.kind != DISPUTE] + rows
-    if disputes:
-        for word in words:                      # M3: beside rows they only settle those opened up to their time
-            for name in disputes:
-                if word.word != 'opened' and any(r.id == name and r.at <= word.at for r in rows if r.word == 'opened'):
-                    news.append(News(word.at, DISPUTE, name, word.rank, word.word))
+    transactions = [n for states in chargebacks for n in chargeback_news(states)]
+    words = [n for n in news if n.kind == DISPUTE]
+    named = rows or transactions or words       # M3: what names the disputes of the sale; the rest are words
+    news = [n for n in news if n.kind != DISPUTE] + named
+    if named is not words:
+        opened = {}
+        for n in named:
+            opened[n.id] = min(n.at, opened.get(n.id, n.at))
+        for word in (transactions if rows else []) + words:
+            for name, at in opened.items():
+                if word.word != 'opened' and at <= word.at:
+                    news.append(News(word.at, DISPUTE, name, word.rank, word.word, settles=True))
                     hit('M3 word settles a dispute row')
-    else:
-        news += words
     fold_take_backs(sale, program, sorted(news, key=News.order), adjustments, hit)
     decide_void(sale, program, hit)
     return sale
@@ -313,9 +337,33 @@ class Subject:
     lost_at: datetime = None
 
 
+@dataclass
+class Total:
+    """The cumulative refund; its bonus part is the increase that came with the reason (M4)."""
+    amount: Fraction = Fraction(0)
+    bonus: Fraction = Fraction(0)
+    before: tuple = (Fraction(0), Fraction(0))
+    known: bool = False
+
+    def set(self, amount, is_bonus):
+        if amount != self.amount:
+            self.before = (self.amount, self.bonus)
+            self.amount = amount
+        self.bonus = min(self.before[1], amount)
+        if is_bonus:
+            self.bonus += max(Fraction(0), amount - self.before[0])
+        self.known = True
+
+    def fail(self, left):
+        partly = left is not None and left < self.amount
+        self.set(left if partly else Fraction(0), False)
+        self.known = partly
+
+
 def fold_take_backs(sale, program, news, adjustments, hit):
     amount, completed_at = sale.amount, sale.completed_at
-    cumulative, cumulative_known, failed = Fraction(0), None, False
+    total = Total()
+    failed = False
     refunds, disputes = {}, {}
     counts_open = program['on_dispute_opened'] == 'reverse'
 
@@ -333,7 +381,7 @@ def fold_take_backs(sale, program, news, adjustments, hit):
         if failed:
             return amount
         bonuses = by_id_total() - by_id_total(with_bonus=False)
-        return max(cumulative - bonuses, by_id_total(with_bonus=False), Fraction(0))
+        return max(total.amount - max(bonuses, total.bonus), by_id_total(with_bonus=False), Fraction(0))
 
     adjusted = [(at, value) for at, value in sorted(adjustments)]
     sale.adjusted = sum((v for _, v in adjusted), Fraction(0))
@@ -345,12 +393,12 @@ def fold_take_backs(sale, program, news, adjustments, hit):
                 failed = True
                 hit('M2 failed after completion')
         elif n.kind == CUMULATIVE:
-            value = n.amount
-            if value is None:
-                first = cumulative_known is None
-                value = max(Fraction(0), amount - lost_total()) if first else cumulative_known
-            cumulative_known = value
-            cumulative = Fraction(0) if n.bonus else value
+            if n.word == 'failed':
+                total.fail(n.amount)
+            elif n.amount is None and not total.known:
+                total.set(max(Fraction(0), amount - lost_total()), n.bonus)
+            else:
+                total.set(total.amount if n.amount is None else n.amount, n.bonus)
             hit('M4 cumulative refund')
         elif n.kind == REFUND:
             subject = refunds.setdefault(n.id, Subject())
@@ -364,6 +412,8 @@ def fold_take_backs(sale, program, news, adjustments, hit):
             hit('M4 refund by id')
         else:
             subject = disputes.setdefault(n.id, Subject())
+            if n.settles and subject.word not in {'lost': ('opened',), 'won': ('opened', 'lost')}[n.word]:
+                continue
             value = n.amount
             if value is None:
                 value = subject.amount
@@ -376,8 +426,7 @@ def fold_take_backs(sale, program, news, adjustments, hit):
                 subject.word = n.word
             hit('M3 dispute ' + n.word)
         add_moment(sale, n.at, refund_total(), lost_total(), open_total())
-    total = refund_total() + lost_total()
-    sale.excess = total > amount or failed and lost_total() > 0
+    sale.excess = refund_total() + lost_total() > amount or failed and lost_total() > 0
     sale.disputes = disputes
     sale.dispute_open = not counts_open and any(d.word == 'opened' for d in disputes.values())
     for at, _ in adjusted:

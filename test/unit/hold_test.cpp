@@ -123,4 +123,18 @@ BOOST_AUTO_TEST_CASE(w3_what_was_suspended_is_released_or_forfeited_up_to_an_ord
         }
 }
 
+/// L1: an activation that never was ends no hold.
+BOOST_AUTO_TEST_CASE(l1_a_void_or_test_activation_ends_no_hold) {
+    for (bool const is_test : {true, false}) {
+        Sold s;
+        s.usual().hold_kind = HoldKind::event;
+        s.usual().hold_until_type = "activation";
+        s.sale("a", day(9), "10").type("activation").state().is_test = is_test;
+        if (!is_test) s.refund("r", "a", day(10));
+        s.settle();
+        BOOST_TEST(s.line("s").eligible_at == kForever);
+        BOOST_TEST(s.line("s").hold_reason == "event");
+    }
+}
+
 BOOST_AUTO_TEST_SUITE_END()

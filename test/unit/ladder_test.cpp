@@ -236,4 +236,113 @@ BOOST_AUTO_TEST_CASE(m11_nothing_under_a_full_cap_says_so) {
     BOOST_TEST(s.conversion("s").code == "capped");
 }
 
+/// M7: a ladder whose first band begins above the first position: the stage has to see the line.
+BOOST_AUTO_TEST_CASE(m7_a_line_below_the_first_band_waits_for_the_stage) {
+    Story s;
+    two_bands(s).bands = {{1, 5, {}, money("50"), "only"}};
+    s.only_rule(usual_rule, [](const RuleInput &in) { return in.band_amount; }).ladder_no = 1;
+    s.click("c", alice, day(0));
+    s.sale("s", day(1), "100");
+    s.settle();
+    BOOST_REQUIRE(s.file.commissions.size() == 1U);
+    BOOST_TEST(s.line("s").accrued == money("0"));
+    BOOST_TEST(s.line("s").is_provisional);
+    BOOST_TEST(s.conversion("s").code == "out_of_scope");
+    s.file.commissions.at(0).ladder_position = 5;
+    s.settle();
+    BOOST_TEST(s.net("s") == money("50"));
+    BOOST_TEST(s.conversion("s").code == "");
+}
+
+/// M7: the same for a condition on the band; a line that only waits is no choice of a rule (W10).
+BOOST_AUTO_TEST_CASE(m7_a_condition_on_the_band_waits_for_the_stage) {
+    Story s;
+    two_bands(s);
+    s.only_rule(usual_rule, fifty, [](const RuleInput &in) { return in.band == 2; }).ladder_no = 1;
+    s.rule(2, [](const RuleInput &in) { return in.net * money("0.1"); });
+    s.click("c", alice, day(0));
+    s.sale("s", day(1), "100");
+    s.settle();
+    BOOST_TEST(owed_to(s, alice) == money("10"));
+    BOOST_TEST(s.line("s", usual_rule).is_provisional);
+    BOOST_TEST(s.line("s", usual_rule).ladder_position == 1);
+    BOOST_TEST(is_empty(s.settle()));
+    for (CommissionRow &row : s.file.commissions) row.ladder_position = row.ladder_no == 0 ? 0 : 3;
+    s.settle();
+    BOOST_TEST(owed_to(s, alice) == money("60"));
+    for (CommissionRow &row : s.file.commissions) row.ladder_position = row.ladder_no == 0 ? 0 : 1;
+    s.settle();
+    BOOST_TEST(owed_to(s, alice) == money("10"));
+    for (CommissionRow &row : s.file.commissions)
+        if (row.rule_no == 2) story::pay(s.file, s.ledger, row, day(9));
+    for (CommissionRow &row : s.file.commissions) row.ladder_position = row.ladder_no == 0 ? 0 : 3;
+    s.settle();
+    BOOST_TEST(owed_to(s, alice) == money("10"));
+}
+
+/// M7: two rules on one ladder are two lines of one sale: a pinned one stands, and the sale advances the ladder once.
+BOOST_AUTO_TEST_CASE(m7_two_rules_on_one_ladder_after_the_lock) {
+    std::vector<LadderLine> lines{line_at(day(2), "a", 1), line_at(day(2), "a", 1), line_at(day(1), "late"),
+                                  line_at(day(1), "late"), line_at(day(3), "later"), line_at(day(2), "a")};
+    for (std::size_t i = 0; i < lines.size(); ++i) lines[i].index = i;
+    rank(lines, {counts(day(2), "a"), counts(day(1), "late"), counts(day(3), "later")}, false, true);
+    std::vector<int> by_index(lines.size());
+    for (const LadderLine &line : lines) by_index[line.index] = line.position;
+    BOOST_TEST(by_index == (Places{1, 1, 2, 2, 3, 1}), boost::test_tools::per_element());
+}
+
+/// M7: after the lock the next position is that of the metric: what counts without a line, and reversals, are in it;
+/// a line that does not count takes no position.
+BOOST_AUTO_TEST_CASE(m7_after_the_lock_the_metric_goes_on) {
+    std::vector<LadderLine> lines{line_at(day(2), "a", 1), line_at(day(6), "b", 2), line_at(day(1), "renewal"),
+                                  line_at(day(3), "late"), line_at(day(8), "later")};
+    rank(lines, {counts(day(2), "a"), counts(day(4), "without line"), counts(day(5), "a", -1), counts(day(6), "b"),
+                 counts(day(7), "without line 2"), counts(day(3), "late"), counts(day(8), "later")},
+         false, true);
+    BOOST_TEST(positions(lines) == (Places{4, 1, 4, 2, 5}), boost::test_tools::per_element());
+}
+
+/// W9: where orders count, all lines of an order stand where it counts.
+BOOST_AUTO_TEST_CASE(w9_the_lines_of_an_order_stand_at_its_position) {
+    std::vector<LadderLine> lines{line_at(day(1), "x"), line_at(day(2), "a1"), line_at(day(4), "a2"), line_at(day(3), "b")};
+    std::vector<LadderEvent> events{counts(day(1), "x"), counts(day(2), "a1"), counts(day(3), "b")};
+    for (LadderLine &line : lines) line.unit = line.transaction_id.substr(0, 1);
+    for (LadderEvent &event : events) event.unit = event.transaction_id.substr(0, 1);
+    rank(lines, events, false, false);
+    BOOST_TEST(positions(lines) == (Places{1, 2, 3, 2}), boost::test_tools::per_element());
+}
+
+/// M7, W9: an order leaves the ladder when all its lines are wholly taken back.
+BOOST_AUTO_TEST_CASE(w9_an_order_is_reversed_with_its_last_line) {
+    Story s;
+    s.program().ladder_counts_orders = true;
+    s.click("c", alice, day(0));
+    s.sale("a", day(1), "100").order("o");
+    s.sale("b", day(1), "100").order("o");
+    s.refund("r1", "a", day(9));
+    s.settle();
+    BOOST_TEST(!s.conversion("a").ladder_reversed_at);
+    s.refund("r2", "b", day(12));
+    s.settle();
+    BOOST_TEST((s.conversion("a").ladder_reversed_at == day(12)));
+    BOOST_TEST(!s.conversion("b").ladder_reversed_at);
+}
+
+/// M4, M7: a whole refund with a positive adjustment is no reversal on the ladder; a bystander's news dates nothing.
+BOOST_AUTO_TEST_CASE(m7_reversal_and_take_back_have_times_of_their_own) {
+    Story s;
+    s.click("c", alice, day(0));
+    s.sale("s", day(1), "100");
+    s.refund("r", "s", day(9));
+    s.dispute("d", "s", day(20), "10");
+    s.dispute_closed("d", day(25), DisputeState::Outcome::won);
+    s.settle();
+    BOOST_TEST((s.conversion("s").ladder_reversed_at == day(9)));
+    BOOST_TEST((s.conversion("s").taken_back_at == day(9)));
+    s.adjustment("a", "s", day(30), "30");
+    s.settle();
+    BOOST_TEST(!s.conversion("s").ladder_reversed_at);
+    BOOST_TEST((s.conversion("s").taken_back_at == day(9)));
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -427,4 +427,189 @@ BOOST_AUTO_TEST_CASE(w12_a_corrected_refund_without_reference_is_placed_at_one_t
     }
 }
 
+/// M3: what later happens to a chargeback transaction.
+BOOST_AUTO_TEST_CASE(m3_the_statuses_of_a_chargeback_transaction) {
+    for (Status const status : {Status::dispute_won, Status::reinstated, Status::failed, Status::cancelled}) {
+        Sold s;
+        s.chargeback("k", "s", day(9), "40");
+        s.settle();
+        BOOST_TEST(s.net("s") == money("6"));
+        s.update("k", day(20)).status(status).status_at(day(20));
+        s.settle();
+        BOOST_TEST(s.net("s") == money("10"));
+        BOOST_TEST(s.conversion("s").charged_back_count == 0);
+    }
+    Sold s;
+    s.chargeback("k", "s", day(9), "40").status(Status::disputed);
+    s.settle();
+    BOOST_TEST(s.net("s") == money("10"));
+    BOOST_TEST(s.line("s").hold_reason == "dispute");
+}
+
+/// M4: a refund that failed, its amount left in the row.
+BOOST_AUTO_TEST_CASE(m4_refund_failed_with_the_amount_left_in_the_row_ends_at_nothing) {
+    Sold s;
+    s.update("s", day(9)).status(Status::refunded).refunded("70").refunded_at(day(9));
+    s.settle();
+    BOOST_TEST(s.net("s") == money("3"));
+    s.update("s", day(12)).status(Status::refund_failed).status_at(day(12));
+    s.settle();
+    BOOST_TEST(s.net("s") == money("10"));
+    s.update("s", day(13)).status(Status::completed).status_at(day(13));
+    s.settle();
+    BOOST_TEST(s.net("s") == money("10"));
+}
+
+/// M2: only pending, completed and reinstated reports say what was sold.
+BOOST_AUTO_TEST_CASE(m2_an_amount_of_zero_that_comes_with_a_refund_is_no_giveaway) {
+    for (Status const status : {Status::refunded, Status::failed, Status::cancelled, Status::chargeback}) {
+        Sold s;
+        s.update("s", day(9)).status(status).amount("0");
+        s.settle();
+        BOOST_TEST(s.conversion("s").code == "");
+        BOOST_TEST(s.conversion("s").gross == money("100"));
+        BOOST_TEST(s.line("s").accrued == money("10"));
+        BOOST_TEST(s.net("s") == money("0"));
+    }
+    Sold corrected;
+    corrected.update("s", day(9)).amount("80");
+    corrected.settle();
+    BOOST_TEST(corrected.conversion("s").gross == money("80"));
+}
+
+/// M1: the time of an UPDATE is that of the time column that it changed.
+BOOST_AUTO_TEST_CASE(m1_a_stale_time_column_does_not_date_news) {
+    Sold s; // a first refund inside the cooling-off, the rest after it
+    s.update("s", day(2)).refunded("40").refunded_at(day(2));
+    s.update("s", day(30)).status(Status::refunded).refunded("100").status_at(day(30));
+    s.settle();
+    BOOST_TEST(s.conversion("s").state == ConversionState::counted);
+    BOOST_TEST(*s.conversion("s").taken_back_at == day(30));
+    Sold row; // and of a refund row
+    row.refund("r", "s", day(2), "100").refunded_at(day(2)).status(Status::pending).completed(std::nullopt);
+    row.update("r", day(30)).status(Status::completed).completed(day(30));
+    row.settle();
+    BOOST_TEST(row.conversion("s").state == ConversionState::counted);
+}
+
+/// M1: a dispute's amount that is corrected without a time was corrected on arrival, and opens nothing again.
+BOOST_AUTO_TEST_CASE(m1_the_corrected_amount_of_a_dispute_happened_on_arrival) {
+    Sold s;
+    s.program().reverse_on_dispute_opened = true;
+    s.dispute("d", "s", day(5), "60");
+    DisputeState corrected = s.disputes.back();
+    corrected.amount = money("40");
+    corrected.recorded_at = day(6);
+    corrected.version = 1;
+    s.disputes.push_back(corrected);
+    s.settle();
+    BOOST_TEST(s.net("s") == money("6"));
+    s.dispute_closed("d", day(20), DisputeState::Outcome::won);
+    DisputeState again = s.disputes.back();
+    again.amount = money("50");
+    again.recorded_at = day(25);
+    again.version = 3;
+    s.disputes.push_back(again);
+    s.settle();
+    BOOST_TEST(s.net("s") == money("10"));
+}
+
+/// M4: the mark of a success bonus may come late, in the sale's row and in a refund's.
+BOOST_AUTO_TEST_CASE(m4_a_late_mark_of_a_success_bonus_counts) {
+    for (bool const own_row : {true, false}) {
+        Sold s;
+        s.program().success_bonus_reasons = {"success_bonus"};
+        if (own_row) s.update("s", day(30)).refunded("100").refunded_at(day(30));
+        else s.refund("r", "s", day(30), "100");
+        s.settle();
+        BOOST_TEST(s.net("s") == money("0"));
+        s.update(own_row ? "s" : "r", day(31)).reason("success_bonus");
+        s.settle();
+        BOOST_TEST(s.net("s") == money("10"));
+    }
+}
+
+/// M3: chargebacks that a source sends as refunds or adjustments.
+BOOST_AUTO_TEST_CASE(m3_a_reason_makes_a_refund_a_chargeback) {
+    for (bool const adjustment : {true, false}) {
+        Sold s;
+        s.program().chargeback_reasons = {"fraud"};
+        if (adjustment) s.adjustment("k", "s", day(9), "-40").reason("fraud");
+        else s.refund("k", "s", day(9), "40").reason("fraud");
+        s.refund("r", "s", day(9), "10").reason("other");
+        s.settle();
+        BOOST_TEST(s.conversion("s").charged_back == money("40"));
+        BOOST_TEST(s.conversion("s").refunded == money("10"));
+        BOOST_TEST(s.net("s") == money("5"));
+    }
+}
+
+/// M4: money of another currency is not the sale's.
+BOOST_AUTO_TEST_CASE(m4_a_refund_in_another_currency_is_left_out_and_reviewed) {
+    Sold s;
+    s.refund("r", "s", day(9), "40").currency("JPY");
+    Outcome const outcome = s.settle();
+    BOOST_TEST(s.net("s") == money("10"));
+    BOOST_REQUIRE(reviews_of(outcome, "r") == 1U);
+    BOOST_TEST(outcome.reviews.front().kind == "refund_currency");
+}
+
+/// M8: a test takes nothing back from a real sale.
+BOOST_AUTO_TEST_CASE(m8_a_test_refund_touches_no_real_sale) {
+    for (const char *original : {"s", ""}) {
+        Sold s;
+        s.refund("r", original, day(9), "40").state().is_test = true;
+        Outcome const outcome = s.settle();
+        BOOST_TEST(s.net("s") == money("10"));
+        BOOST_TEST(reviews_of(outcome, "r") == 0U);
+    }
+}
+
+/// M1: the same news again, with a date that has no time of day.
+BOOST_AUTO_TEST_CASE(m1_repeated_news_of_one_day_is_reviewed) {
+    for (Duration const of_day : {Duration{0}, kHour}) {
+        Sold s;
+        Time const at = day(9) + of_day;
+        s.update("s", day(10)).status(Status::chargeback).status_at(at);
+        s.update("s", day(11)).status(Status::dispute_won).status_at(day(10, 12));
+        BOOST_TEST(reviews_of(s.settle(), "s") == 0U);
+        s.update("s", day(12)).status(Status::chargeback).status_at(at);
+        Outcome const outcome = s.settle();
+        BOOST_TEST(reviews_of(outcome, "s") == (of_day == 0 ? 1U : 0U));
+    }
+}
+
+/// M2: older news that changes nothing leaves a trace; a duplicate does not.
+BOOST_AUTO_TEST_CASE(m2_a_stale_update_is_noted) {
+    Sold s;
+    s.update("s", day(20)).amount("120").status_at(day(20));
+    BOOST_TEST(reviews_of(s.settle(), "s") == 0U);
+    s.update("s", day(21)).amount("110").status_at(day(15));
+    Outcome const outcome = s.settle();
+    BOOST_TEST(s.conversion("s").gross == money("120"));
+    BOOST_REQUIRE(reviews_of(outcome, "s") == 1U);
+    BOOST_TEST(outcome.reviews.front().kind == "stale_update");
+    BOOST_TEST(outcome.reviews.front().severity == "low");
+    Sold same;
+    same.update("s", day(20)).refunded("10").refunded_at(day(20));
+    same.update("s", day(21)).status_at(day(1)); // sent again
+    BOOST_TEST(reviews_of(same.settle(), "s") == 0U);
+}
+
+/// M5: a refund that made the account smaller; only the amount sees it.
+BOOST_AUTO_TEST_CASE(m5_the_new_size_is_seen_by_the_amount_on_the_net_only) {
+    for (bool const own_row : {true, false}) {
+        Story s;
+        s.only_rule(usual_rule, [](const RuleInput &in) { return *in.account_size * money("0.001"); },
+                    [](const RuleInput &in) { return *in.account_size == money("100000"); });
+        s.click("c", alice, day(0));
+        s.sale("s", day(1), "100").size("100000");
+        if (own_row) s.update("s", day(9)).status(Status::refunded).refunded("40").refunded_at(day(9)).size("50000");
+        else s.refund("r", "s", day(9), "40").size("50000");
+        s.settle();
+        BOOST_TEST(s.line("s").accrued == money("100"));
+        BOOST_TEST(s.net("s") == money("50"));
+    }
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -395,4 +395,28 @@ BOOST_AUTO_TEST_CASE(m3_rules_apply_to_sales_or_to_the_types_they_name) {
     BOOST_TEST(s.line("a", 12).accrued == money("2"));
 }
 
+/// M11: why nothing is earned.
+BOOST_AUTO_TEST_CASE(m11_nothing_of_a_matching_rule_says_so) {
+    Story s;
+    s.only_rule(usual_rule, [](const RuleInput &in) { return in.net * money("0.00001"); });
+    s.click("c", alice, day(0));
+    s.sale("s", day(1), "100");
+    s.settle();
+    BOOST_TEST(s.conversion("s").code == "rounds_to_zero");
+}
+
+BOOST_AUTO_TEST_CASE(m11_a_later_purchase_under_a_rule_for_first_ones_says_so) {
+    Story s;
+    s.only_rule(usual_rule, [](const RuleInput &in) { return in.net * money("0.1"); },
+                [](const RuleInput &in) { return in.purchase_number == 1 && in.gross > money("50"); });
+    s.click("c", alice, day(0));
+    s.sale("a", day(1), "100");
+    s.sale("b", day(2), "100");
+    s.sale("small", day(3), "20");
+    s.settle();
+    BOOST_TEST(s.conversion("a").code == "");
+    BOOST_TEST(s.conversion("b").code == "not_first_purchase");
+    BOOST_TEST(s.conversion("small").code == "out_of_scope");
+}
+
 BOOST_AUTO_TEST_SUITE_END()

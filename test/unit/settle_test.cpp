@@ -275,4 +275,85 @@ BOOST_AUTO_TEST_CASE(w14_a_claw_back_of_an_order_with_an_unknown_click_settles_o
     BOOST_TEST(is_empty(s.settle(day(41))));
 }
 
+/// M5, W10: a rule of a group that no longer matches leaves no choice behind: after the other one is paid it must not
+/// come back.
+BOOST_AUTO_TEST_CASE(w10_a_withdrawn_capped_rule_does_not_come_back_beside_the_paid_one) {
+    Story s;
+    s.no_rules();
+    PlanRule &large = s.rule(1, [](const RuleInput &) { return money("20"); },
+                             [](const RuleInput &in) { return in.net >= money("100"); });
+    large.group = "g";
+    large.monthly_cap = money("1000");
+    s.rule(2, [](const RuleInput &in) { return in.net * money("0.05"); }).group = "g";
+    s.program().has_second_stage = true;
+    s.click("c", alice, day(0));
+    s.sale("s", day(1), "100");
+    s.settle();
+    BOOST_TEST(owed_to(s, alice) == money("20"));
+    s.update("s", day(3)).amount("90");
+    s.settle();
+    BOOST_TEST(owed_to(s, alice) == money("4.5"));
+    BOOST_TEST(!s.line("s", 1).cap_room);
+    BOOST_TEST(!s.line("s", 1).uncapped_accrued);
+    for (CommissionRow &row : s.file.commissions)
+        if (row.rule_no == 2) story::pay(s.file, s.ledger, row, day(9));
+    s.settle();
+    BOOST_TEST(owed_to(s, alice) == money("4.5"));
+}
+
+/// M7: a line that moved to another affiliate takes no room under the cap of the first; when it comes back it gets in
+/// line again.
+BOOST_AUTO_TEST_CASE(m7_a_line_that_moves_away_gives_up_its_room) {
+    Story s;
+    s.book.plans[{program_no, "plan"}].back().rules.front().monthly_cap = money("25");
+    s.program().has_second_stage = true;
+    s.click("c", alice, day(0));
+    s.sale("s", day(1), "100");
+    s.settle();
+    BOOST_TEST(s.line("s", 0, alice).cap_room.has_value());
+    s.reassign(bob);
+    Outcome const outcome = s.settle();
+    BOOST_TEST(!s.line("s", 0, alice).cap_room);
+    BOOST_TEST(!s.line("s", 0, alice).uncapped_accrued);
+    BOOST_TEST(!s.line("s", 0, alice).is_provisional);
+    BOOST_TEST(s.line("s", 0, bob).cap_room.has_value());
+    BOOST_TEST(outcome.stage_affiliates.size() == 2U);
+    s.reassign(alice);
+    s.settle();
+    BOOST_TEST(s.line("s", 0, alice).cap_room.has_value());
+    BOOST_TEST(s.line("s", 0, alice).is_provisional);
+}
+
+/// M3: payouts and credits are no revenue.
+BOOST_AUTO_TEST_CASE(m3_payouts_and_credits_do_not_count) {
+    for (Effect const effect : {Effect::cost, Effect::credit}) {
+        Story s;
+        s.click("c", alice, day(0));
+        s.sale("s", day(1), "100");
+        s.sale("x", day(2), "500").effect(effect).type("payout");
+        s.settle();
+        BOOST_TEST(s.conversion("s").quantity == 1);
+        BOOST_TEST(s.conversion("x").quantity == 0);
+        BOOST_TEST(s.conversion("x").gross == money("0"));
+    }
+}
+
+/// I14: what a line was stated with stays, whatever is set later.
+BOOST_AUTO_TEST_CASE(i14_a_stated_line_keeps_plan_and_rate) {
+    Story s;
+    s.click("c", alice, day(0));
+    s.sale("s", day(1), "100");
+    s.settle();
+    int const plan_no = s.conversion("s").plan_no;
+    BOOST_TEST(plan_no != 0);
+    s.pay("s", day(5));
+    s.program().commission_from = day(100);
+    s.settle();
+    BOOST_TEST(s.conversion("s").plan_no == plan_no);
+    s.program().commission_from = kBeginning;
+    s.update("s", day(9)).amount("0");
+    s.settle();
+    BOOST_TEST(s.conversion("s").plan_no == plan_no);
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -303,4 +303,111 @@ BOOST_AUTO_TEST_CASE(m2_the_word_chargeback_comes_before_the_cumulative_refund_o
     BOOST_TEST(sale.resolve(day(0), Program()).charged_back == money("100"));
 }
 
+/// M1: a chargeback transaction names its own dispute.
+BOOST_AUTO_TEST_CASE(m3_two_chargeback_transactions_are_two_disputes) {
+    Hundred sale;
+    sale.chargeback("cb1", day(3), Turn::lost, money("40"));
+    sale.chargeback("cb2", day(4), Turn::lost, money("30"));
+    BOOST_TEST(sale.result().charged_back == money("70"));
+    sale.chargeback("cb1", day(9), Turn::won, {});
+    BOOST_TEST(sale.result().charged_back == money("30"));
+    sale.dispute_word(day(10), Turn::won, {}); // a word settles those there are, it is no third one
+    BOOST_TEST(sale.result().charged_back.is_zero());
+    BOOST_TEST(sale.result().charged_back_count == 0);
+}
+
+BOOST_AUTO_TEST_CASE(m3_the_word_of_a_sale_and_its_chargeback_transaction_count_once) {
+    Hundred sale;
+    sale.dispute_word(day(4), Turn::lost, {});
+    sale.chargeback("cb", day(4), Turn::lost, money("40"));
+    BOOST_TEST(sale.result().charged_back == money("40"));
+}
+
+BOOST_AUTO_TEST_CASE(m3_beside_dispute_rows_chargeback_transactions_are_words) {
+    Hundred sale;
+    sale.dispute("d", day(3), Turn::opened, money("40"));
+    sale.chargeback("cb", day(4), Turn::lost, money("40"));
+    BOOST_TEST(sale.result().charged_back == money("40"));
+    BOOST_TEST(!sale.result().dispute_open);
+}
+
+/// M3: a word settles what is open then; a dispute that was won stays won.
+BOOST_AUTO_TEST_CASE(m3_a_word_does_not_lose_a_dispute_that_was_won) {
+    Hundred sale;
+    sale.dispute("d1", day(3), Turn::opened, money("40"));
+    sale.dispute("d1", day(5), Turn::won, {});
+    sale.dispute("d2", day(6), Turn::opened, money("30"));
+    sale.dispute_word(day(7), Turn::lost, {});
+    BOOST_TEST(sale.result().charged_back == money("30"));
+    sale.dispute_word(day(9), Turn::won, {});
+    BOOST_TEST(sale.result().charged_back.is_zero());
+    sale.dispute_word(day(10), Turn::lost, {});
+    BOOST_TEST(sale.result().charged_back.is_zero());
+}
+
+/// M4: a failure takes the cumulative refund back, though the row still shows its amount; the next one is a new one.
+BOOST_AUTO_TEST_CASE(m4_a_failed_cumulative_refund_is_nothing_and_the_next_null_is_everything) {
+    for (bool const backwards : {false, true}) {
+        Hundred sale;
+        auto const refunded = [&] { sale.cumulative(day(3), money("70"), false); };
+        if (!backwards) refunded();
+        sale.cumulative_failed(day(4), money("70"));
+        if (backwards) refunded();
+        BOOST_TEST(sale.result().refunded.is_zero());
+        sale.cumulative(day(5), all(), false);
+        BOOST_TEST(sale.result().refunded == money("100"));
+    }
+    Hundred sale;
+    sale.cumulative(day(3), all(), false);
+    sale.cumulative_failed(day(4), {});
+    BOOST_TEST(sale.result().refunded.is_zero());
+    sale.cumulative(day(5), all(), false);
+    BOOST_TEST(sale.result().refunded == money("100"));
+    sale.cumulative(day(6), money("60"), false);
+    sale.cumulative_failed(day(7), money("25")); // what is left is said
+    BOOST_TEST(sale.result().refunded == money("25"));
+}
+
+/// M7: a take-back counts from when it was taken, not from the newest news.
+BOOST_AUTO_TEST_CASE(m7_a_take_back_is_dated_by_the_news_that_took_it) {
+    Hundred sale;
+    sale.refund("r", day(3), false, money("40"), false);
+    sale.dispute("d", day(9), Turn::opened, money("10"));
+    sale.dispute("d", day(12), Turn::won, {});
+    BOOST_TEST((sale.result().taken_at == day(3)));
+    BOOST_TEST((sale.result().latest_at == day(12)));
+    sale.refund("r2", day(15), false, money("60"), false);
+    BOOST_TEST((sale.result().taken_at == day(15)));
+    BOOST_TEST((sale.result().taken_whole_at == day(15)));
+    sale.adjustment("a", day(20), money("5"));
+    BOOST_TEST(!sale.result().taken_whole_at);
+    BOOST_TEST((sale.result().taken_at == day(15)));
+}
+
+/// M4: the success bonus in a cumulative figure is the increase that came with the mark, also where the mark is late.
+BOOST_AUTO_TEST_CASE(m4_a_success_bonus_swallows_no_earlier_refund) {
+    Hundred sale;
+    sale.cumulative(day(3), money("30"), false);
+    sale.cumulative(day(9), money("100"), true);
+    BOOST_TEST(sale.result().refunded == money("30"));
+    Hundred late;
+    late.cumulative(day(3), money("30"), false);
+    late.cumulative(day(9), money("100"), false);
+    BOOST_TEST(late.result().refunded == money("100"));
+    late.cumulative(day(10), money("100"), true);
+    BOOST_TEST(late.result().refunded == money("30"));
+    late.cumulative(day(11), money("100"), false); // the mark was a mistake
+    BOOST_TEST(late.result().refunded == money("100"));
+}
+
+/// M5: the size of the latest refund in force.
+BOOST_AUTO_TEST_CASE(m5_the_new_size_comes_from_the_latest_refund_in_force) {
+    Hundred sale;
+    sale.refund("r1", day(3), false, money("10"), false, money("50000"));
+    sale.refund("r2", day(4), false, money("10"), false, money("25000"));
+    BOOST_TEST(sale.result().new_size.value() == money("25000"));
+    sale.refund("r2", day(5), true, {}, false);
+    BOOST_TEST(sale.result().new_size.value() == money("50000"));
+}
+
 BOOST_AUTO_TEST_SUITE_END()

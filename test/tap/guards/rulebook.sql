@@ -1,6 +1,6 @@
 -- The rulebook: what decided posted money never changes, rule texts are checked, changes are audited and enqueued.
 BEGIN;
-SELECT plan(41);
+SELECT plan(46);
 SET LOCAL client_min_messages = warning;
 
 INSERT INTO affiliate.program (program_no, program_id, currency) VALUES (91, 'p', 'USD'), (92, 'q', 'EUR');
@@ -76,6 +76,15 @@ DELETE FROM affiliate.settle_queue;
 INSERT INTO affiliate.affiliate_status (affiliate_no, status) VALUES (91, 'suspended');
 SELECT ok((SELECT count(*) = 1 FROM affiliate.settle_queue WHERE kind = 'program' AND program_no = 91), 'a status concerns every program');
 SELECT is((SELECT count(*) FROM affiliate.audit_log WHERE object = 'affiliate_status' AND actor = session_user), 1::bigint, 'and is audited with its actor');
+
+-- what a stated conversion was stated with
+UPDATE affiliate.conversion SET plan_no = 91 WHERE transaction_id = 't';
+UPDATE affiliate.conversion SET stated_at = '2025-02-01' WHERE transaction_id = 't';
+SELECT throws_ok($$UPDATE affiliate.conversion SET fx_rate = 1.2 WHERE transaction_id = 't'$$, 'AF028', 'conversion "t" was stated; its rate, plan and agreement stand', 'rate (I14)');
+SELECT throws_ok($$UPDATE affiliate.conversion SET plan_no = 92 WHERE transaction_id = 't'$$, 'AF028', NULL, 'plan');
+SELECT throws_ok($$UPDATE affiliate.conversion SET agreement_no = 1 WHERE transaction_id = 't'$$, 'AF028', NULL, 'agreement');
+SELECT lives_ok($$UPDATE affiliate.conversion SET affiliate_no = NULL, plan_no = NULL WHERE transaction_id = 't'$$, 'another decision has a plan of its own');
+SELECT lives_ok($$UPDATE affiliate.conversion SET gross = 5 WHERE transaction_id = 't'$$, 'totals move on');
 
 SELECT * FROM finish();
 ROLLBACK;

@@ -54,7 +54,7 @@ FROM unnest('{x15,w18}'::text[]) AS p, (VALUES (1, NULL, 'challenge_fee', 199, 2
     (4, NULL, 'challenge_fee', 299, 50000, '2025-05-10', NULL)) AS v (id, original, kind, amount, size, at, codes);
 SELECT is(pg_temp.sum('x15'), 86.70, 'W-15, X-15: the whole chain at 15 %: 29.85 + 6 + 6 + 44.85');
 SELECT is(pg_temp.sum('w18'), 29.85, 'W-18: the initial purchase only');
-SELECT is((SELECT string_agg(coalesce(code, 'earns'), ' ' ORDER BY transaction_id) FROM affiliate.conversion WHERE customer_id = 'w18'), 'earns out_of_scope out_of_scope out_of_scope', 'W-20: repeat orders are decided and earn nothing');
+SELECT is((SELECT string_agg(coalesce(code, 'earns'), ' ' ORDER BY transaction_id) FROM affiliate.conversion WHERE customer_id = 'w18'), 'earns not_first_purchase not_first_purchase not_first_purchase', 'W-20: repeat orders are decided and earn nothing');
 INSERT INTO affiliate.transaction (program_id, customer_id, transaction_id, original_transaction_id, transaction_type, status, currency, amount, ordered_at, completed_at, coupon_codes)
 SELECT p, p, p || v.id, p || v.original, v.kind, 'completed', 'USD', v.amount, v.at::timestamptz, v.at::timestamptz, v.codes::text[]
 FROM unnest('{x25,x25b}'::text[]) AS p, (VALUES (1, NULL, 'challenge_fee', 299, '2025-03-01', '{ANN}'), (2, 1, 'reset_fee', 40, '2025-03-20', NULL), (3, NULL, 'challenge_fee', 299, '2025-05-10', NULL)) AS v (id, original, kind, amount, at, codes);

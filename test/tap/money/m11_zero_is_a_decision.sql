@@ -1,6 +1,6 @@
 -- M11: a conversion that earns nothing is stored with its code.
 BEGIN;
-SELECT plan(14);
+SELECT plan(16);
 \ir ../settle/_rig.sql
 SELECT pg_temp.program('main', 'net * 0.10', 'is_first_purchase');
 INSERT INTO affiliate.affiliate (affiliate_id, initial_status) VALUES ('gone', 'terminated');
@@ -22,6 +22,7 @@ FROM (VALUES
     ('main', 'c3', 'affiliate_inactive', 'completed', 'USD', 100, '2025-03-01', '{GONE}', NULL, NULL, false),
     ('main', 'c4', 'first', 'completed', 'USD', 100, '2025-03-01', '{ANN}', NULL, NULL, false),
     ('main', 'c4', 'not_first_purchase', 'completed', 'USD', 100, '2025-03-10', NULL, NULL, NULL, false),
+    ('main', 'c12', 'rounds_to_zero', 'completed', 'USD', 0.04, '2025-03-01', '{ANN}', NULL, NULL, false),
     ('main', 'c5', 'fx_missing', 'completed', 'GBP', 100, '2025-03-01', '{ANN}', NULL, NULL, false),
     ('main', 'c6', 'not_completed', 'pending', 'USD', 100, '2025-03-01', '{ANN}', NULL, NULL, false),
     ('main', 'c7', 'test', 'completed', 'USD', 100, '2025-03-01', '{ANN}', NULL, NULL, true),
@@ -31,9 +32,10 @@ FROM (VALUES
     ('capped', 'c11', 'capped', 'completed', 'USD', 100, '2025-03-01', '{ANN}', NULL, NULL, false)) AS v (program, customer, id, status, currency, amount, at, codes, click, declared, test);
 SELECT pg_temp.drain();
 SELECT is((SELECT code FROM affiliate.conversion WHERE transaction_id = w), w, w)
-FROM unnest('{organic,window_expired,self_referral,affiliate_inactive,fx_missing,not_completed,test,no_plan,before_go_live,capped}'::text[]) AS w;
-SELECT ok((SELECT code IN ('not_first_purchase', 'out_of_scope') FROM affiliate.conversion WHERE transaction_id = 'not_first_purchase'), 'a second purchase under a plan for first purchases');
-SELECT is((SELECT count(*) FROM affiliate.conversion), 13::bigint, 'every sale has its decision');
+FROM unnest('{organic,window_expired,self_referral,affiliate_inactive,fx_missing,not_completed,test,no_plan,before_go_live,capped,not_first_purchase,rounds_to_zero}'::text[]) AS w;
+SELECT results_eq($$SELECT status, reason FROM affiliate.find_conversion('ann', 'not_first_purchase')$$,
+    $$VALUES ('earns nothing', 'Your plan pays for first purchases only.')$$, 'a second purchase under a plan for first purchases, in public words');
+SELECT is((SELECT count(*) FROM affiliate.conversion), 14::bigint, 'every sale has its decision');
 SELECT is((SELECT coalesce(sum(amount), 0) FROM affiliate.entry WHERE subject_id <> 'first'), 0::numeric, 'none of them earns');
 SELECT is_empty('SELECT pg_temp.violations()', 'verify() finds nothing');
 SELECT * FROM finish();

@@ -1,6 +1,6 @@
 -- M3: what types and words do: chargeback, disputes, credit, correction, cost; on_dispute_opened.
 BEGIN;
-SELECT plan(25);
+SELECT plan(31);
 \ir ../settle/_rig.sql
 SELECT pg_temp.program(p) FROM unnest('{hold,reverse}'::text[]) AS p;
 UPDATE affiliate.program SET on_dispute_opened = program_id;
@@ -63,6 +63,23 @@ SELECT is(pg_temp.reviews('hold-h'), 'none', 'and opens no review');
 SELECT is(pg_temp.money('hold-h-credit2'), NULL, 'nor earns');
 SELECT is(pg_temp.money('hold-i-payout'), NULL, 'nor does a payout');
 SELECT is(pg_temp.money('hold-j'), 'ann 10 reversed 3', 'a correction is signed');
+
+SELECT is(pg_temp.counts('hold-i-payout'), pg_temp.counts('none'), 'which is no revenue');
+
+-- chargeback transactions are disputes of their own; a source may send them as refunds or adjustments with a reason
+UPDATE affiliate.program SET chargeback_reasons = '{fraud}' WHERE program_id = 'reverse';
+INSERT INTO affiliate.transaction (program_id, customer_id, transaction_id, original_transaction_id, transaction_type, status, currency, amount, completed_at, refund_reason) VALUES
+    ('hold', 'hold-k', 'hold-k-1', 'hold-k', 'chargeback', 'completed', 'USD', 40, '2025-03-10', NULL),
+    ('hold', 'hold-k', 'hold-k-2', 'hold-k', 'chargeback', 'completed', 'USD', 30, '2025-03-11', NULL),
+    ('reverse', 'reverse-e', 'reverse-e-1', 'reverse-e', 'refund', 'completed', 'USD', 40, '2025-03-10', 'fraud'),
+    ('reverse', 'reverse-f', 'reverse-f-1', 'reverse-f', 'adjustment', 'completed', 'USD', -30, '2025-03-10', 'fraud'),
+    ('reverse', 'reverse-g', 'reverse-g-1', 'reverse-g', 'refund', 'completed', 'EUR', 40, '2025-03-10', NULL);
+SELECT is(pg_temp.counts('hold-k'), '1 of 100, refunded 0, charged back 70 (1)', 'two chargebacks');
+UPDATE affiliate.transaction SET status = 'dispute_won', status_at = '2025-03-20' WHERE transaction_id = 'hold-k-1';
+SELECT is(pg_temp.money('hold-k'), 'ann 10 reversed 3', 'one of them is won');
+SELECT is(pg_temp.counts('reverse-e') || '; ' || pg_temp.counts('reverse-f'), '1 of 100, refunded 0, charged back 40 (1); 1 of 100, refunded 0, charged back 30 (1)', 'by reason');
+SELECT is(pg_temp.money('reverse-g'), 'ann 10', 'another currency is left out');
+SELECT is(pg_temp.reviews('reverse-g'), 'refund_currency reverse-g-1', 'and reviewed');
 
 SELECT is((SELECT affiliate.resettle(ARRAY(SELECT DISTINCT customer_id FROM affiliate.transaction))), 0::bigint, 'settling again posts nothing');
 SELECT is_empty('SELECT pg_temp.violations()', 'verify() finds nothing');
