@@ -58,14 +58,8 @@ struct Statements {
                    " click_xid = excluded.click_xid, last_run_at = excluded.last_run_at,"
                    " system_identifier = excluded.system_identifier",
                    {INT8OID, TIMESTAMPTZOID, INT8OID}};
-    Query programs{"WITH due AS (DELETE FROM affiliate.settle_queue WHERE queue_id IN (SELECT queue_id FROM"
-                   " affiliate.settle_queue WHERE kind = 'program' AND due_at <= $1 AND ready_xid <= $2::text::xid8"
-                   " FOR UPDATE SKIP LOCKED)"
-                   " RETURNING program_no)"
-                   " INSERT INTO affiliate.settle_queue (kind, program_no, customer_id, reason)"
-                   " SELECT DISTINCT 'customer', c.program_no, c.customer_id, 'rulebook' FROM affiliate.conversion c"
-                   " WHERE c.program_no IN (SELECT program_no FROM due) AND c.stated_at IS NULL",
-                   {TIMESTAMPTZOID, INT8OID}};
+    Query rulebook_changes{"SELECT affiliate._expand_rulebook($1, $2::text::xid8, $3)",
+                           {TIMESTAMPTZOID, INT8OID, INT4OID}};
     // News of transactions: what finds its transaction concerns its customer. What does not waits: its sale, when it
     // arrives, reads such news by itself; only a sale that was under way then does not. So it is looked for ever more
     // rarely, and after half a day kept where people see it.
@@ -203,8 +197,11 @@ std::int64_t fill_queue(core::Time now, int batch) {
         std::int64_t const next = row.big(1), oldest = row.is_null(2) ? next : row.big(2);
         read_clicks(now, row);
         statements().sighted.write({Int64GetDatum(next), TimestampTzGetDatum(now)});
-        statements().programs.write({TimestampTzGetDatum(now), Int64GetDatum(oldest)});
-        return statements().transactions.read({TimestampTzGetDatum(now), Int32GetDatum(batch)})[0].big(0);
+        std::int64_t const news =
+            statements().transactions.read({TimestampTzGetDatum(now), Int32GetDatum(batch)})[0].big(0);
+        return news + statements()
+                          .rulebook_changes.read({TimestampTzGetDatum(now), Int64GetDatum(oldest), Int32GetDatum(batch)})[0]
+                          .big(0);
     });
 }
 
@@ -351,9 +348,9 @@ AFFILIATE_FUNCTION(affiliate_drain) {
     refuse_other_version();
     int const batch = std::clamp(PG_GETARG_INT32(0), 1, 100'000);
     core::Time const now = now_us();
-    std::int64_t const news = fill_queue(now, batch);
+    std::int64_t const looked_at = fill_queue(now, batch);
     std::int64_t const customers = drain_customers(now, batch);
-    return Int64GetDatum(news + customers + drain_affiliates(now, batch));
+    return Int64GetDatum(looked_at + customers + drain_affiliates(now, batch));
 }
 
 /// resettle(customer_ids): settles now, waiting for the customers' slots; who cannot be settled is queued.

@@ -52,7 +52,7 @@ COMMENT ON FUNCTION affiliate.resettle(text[]) IS 'Settles customers now; return
 --| customers enqueued.
 CREATE FUNCTION affiliate.resettle_program(program text, from_at timestamptz DEFAULT '-infinity', to_at timestamptz DEFAULT 'infinity')
     RETURNS bigint
-    LANGUAGE plpgsql VOLATILE STRICT PARALLEL UNSAFE SECURITY DEFINER
+    LANGUAGE plpgsql VOLATILE STRICT PARALLEL UNSAFE
     SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -70,7 +70,6 @@ BEGIN
     RETURN enqueued;
 END
 $$;
-REVOKE ALL ON FUNCTION affiliate.resettle_program(text, timestamptz, timestamptz) FROM PUBLIC;
 COMMENT ON FUNCTION affiliate.resettle_program(text, timestamptz, timestamptz) IS
     'Enqueues every customer of a program with a transaction in a period, for the drain to settle; returns how many.';
 

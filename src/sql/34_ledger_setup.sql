@@ -151,11 +151,12 @@ BEGIN
         attempts integer NOT NULL DEFAULT 0,
         last_error text,
         ready_xid xid8,
+        scope jsonb,
         enqueued_at timestamptz NOT NULL DEFAULT clock_timestamp(),
         CONSTRAINT settle_queue_kind_check CHECK (kind IN ('customer', 'transaction', 'affiliate', 'program'))
     );
     PERFORM affiliate._create_index('settle_queue_due_idx', $index$CREATE INDEX settle_queue_due_idx ON affiliate.settle_queue (kind, due_at, queue_id)$index$);
-    COMMENT ON TABLE affiliate.settle_queue IS 'Insert-only queue of what the drain has to settle: a customer, the customer of a transaction, the second stage of an affiliate, or all unstated conversions of a program.';
+    COMMENT ON TABLE affiliate.settle_queue IS 'Insert-only queue of what the drain has to settle: a customer, the customer of a transaction, the second stage of an affiliate, or the unstated conversions of a program that a change of the rulebook concerns (scope: those that named something; null: all).';
 
     CREATE TABLE IF NOT EXISTS affiliate.drain_progress (
         name text COLLATE "C" NOT NULL CONSTRAINT drain_progress_pkey PRIMARY KEY,

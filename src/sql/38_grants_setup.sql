@@ -75,7 +75,7 @@ BEGIN
     END LOOP;
     GRANT INSERT (version), UPDATE (version) ON affiliate.plan TO affiliate_admin;
     GRANT INSERT (action, object, detail) ON affiliate.audit_log TO affiliate_admin;
-    GRANT INSERT (kind, program_no, customer_id, reason) ON affiliate.settle_queue TO affiliate_admin;
+    GRANT INSERT (kind, program_no, customer_id, due_at, reason, scope) ON affiliate.settle_queue TO affiliate_admin;
 
     FOR granted IN
         SELECT p.oid::regprocedure AS signature, g.role_name
@@ -115,7 +115,7 @@ DECLARE
         _plain_reason,_drain_job,_verify_ledger,_verify_counts,_verify_decisions,_verify_references,_verify_catalog,
         _guard_triggers,_rulebook_tables}';
     -- called by triggers with the rights of whoever writes the rulebook, and by what administrators call
-    for_admins constant text[] := '{_concerned_program,_rebuild_upline,_drain_failed,_cron_hint}';
+    for_admins constant text[] := '{_concerned_program,_rulebook_scope,_rebuild_upline,_drain_failed,_cron_hint}';
 BEGIN
     RETURN QUERY
     SELECT r.role_name
