@@ -238,7 +238,7 @@ void write_consequences(const std::vector<Outcome> &outcomes, Time now) {
     static Query *const awaited = new Query(
         "INSERT INTO affiliate.pending_input (kind, state, input_key, payload, reason) SELECT 'click', 'waiting', $1,"
         " pg_catalog.jsonb_build_object('customer_id', $2), 'an order names this click' WHERE NOT EXISTS (SELECT FROM"
-        " affiliate.pending_input p WHERE p.kind = 'click' AND p.input_key = $1)",
+        " affiliate.pending_input p WHERE p.kind = 'click' AND p.input_key = $1 AND p.payload ->> 'customer_id' = $2)",
         {TEXTOID, TEXTOID});
     std::map<std::pair<int, int>, bool> stages;
     for (const Outcome &outcome : outcomes) {

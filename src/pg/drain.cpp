@@ -20,68 +20,102 @@ namespace {
 
 struct Statements {
     // Clicks of finished transactions since the last run; customers whose unstated orders they may concern (W12).
-    Query horizon{"SELECT pg_catalog.pg_snapshot_xmin(s)::text::bigint,"
-                  " (SELECT click_xid::text::bigint FROM affiliate.drain_progress WHERE name = 'clicks'),"
-                  " pg_catalog.pg_snapshot_xmax(s)::text::bigint, (SELECT pg_catalog.min(x::text::bigint) FROM"
-                  " pg_catalog.pg_snapshot_xip(s) x WHERE x IS DISTINCT FROM pg_catalog.pg_current_xact_id_if_assigned())"
-                  " FROM pg_catalog.pg_current_snapshot() s",
+    Query horizon{"SELECT pg_catalog.pg_snapshot_xmin(s)::text::bigint, pg_catalog.pg_snapshot_xmax(s)::text::bigint,"
+                  " (SELECT pg_catalog.min(x::text::bigint) FROM"
+                  " pg_catalog.pg_snapshot_xip(s) x WHERE x IS DISTINCT FROM pg_catalog.pg_current_xact_id_if_assigned()),"
+                  " p.click_xid::text::bigint, p.system_identifier, p.last_run_at FROM pg_catalog.pg_current_snapshot() s"
+                  " LEFT JOIN affiliate.drain_progress p ON p.name = 'clicks'",
                   {}};
     // A change of the rulebook reaches sales that were under way when it was committed: it is taken up when every
-    // transaction of that time has ended.
+    // transaction of that time has ended. A transaction that has not begun yet is one of another cluster (a restore).
     Query sighted{"UPDATE affiliate.settle_queue SET ready_xid = $1::text::xid8 WHERE kind = 'program'"
-                  " AND ready_xid IS NULL AND due_at <= $2",
+                  " AND (ready_xid IS NULL OR ready_xid > $1::text::xid8) AND due_at <= $2",
                   {INT8OID, TIMESTAMPTZOID}};
+    // Where a later click moves ownership, it does so at the click, with or without an order (W5).
     Query clicked{"WITH fresh AS MATERIALIZED (SELECT click_id, customer_id, visitor_id, clicked_at FROM affiliate.click"
-                  " WHERE written_xid >= $1::text::xid8 AND written_xid < $2::text::xid8),"
-                  " concerned AS (SELECT customer_id, clicked_at FROM fresh WHERE customer_id IS NOT NULL"
+                  " WHERE written_xid >= $1::text::xid8 AND written_xid < $2::text::xid8 AND recorded_at >= $3),"
+                  " named AS (SELECT customer_id, clicked_at FROM fresh WHERE customer_id IS NOT NULL"
                   " UNION ALL SELECT v.customer_id, f.clicked_at FROM fresh f JOIN affiliate.visitor_customer v"
                   " ON v.visitor_id = f.visitor_id"
                   " UNION ALL SELECT p.payload ->> 'customer_id', f.clicked_at FROM fresh f JOIN affiliate.pending_input p"
-                  " ON p.kind = 'click' AND p.input_key = f.click_id)"
+                  " ON p.kind = 'click' AND p.input_key = f.click_id),"
+                  " concerned AS (SELECT COALESCE(a.canonical_id, n.customer_id) AS customer_id, n.clicked_at FROM named n"
+                  " LEFT JOIN affiliate.customer_alias a ON a.customer_id = n.customer_id)"
                   " INSERT INTO affiliate.settle_queue (kind, customer_id, reason)"
                   " SELECT DISTINCT 'customer', k.customer_id, 'new click' FROM concerned k WHERE EXISTS (SELECT FROM"
                   " affiliate.conversion c WHERE c.customer_id = k.customer_id AND c.stated_at IS NULL"
-                  " AND c.ordered_at >= k.clicked_at)",
-                  {INT8OID, INT8OID}};
+                  " AND c.ordered_at >= k.clicked_at) OR EXISTS (SELECT FROM affiliate.ownership o JOIN"
+                  " affiliate.program p ON p.program_no = o.program_no AND p.later_click = 'move'"
+                  " WHERE o.customer_id = k.customer_id AND o.begins_at <= k.clicked_at AND o.ends_at >= k.clicked_at)",
+                  {INT8OID, INT8OID, TIMESTAMPTZOID}};
     // Clicks that orders waited for: here now, or given up.
     Query awaited{"DELETE FROM affiliate.pending_input p WHERE p.kind = 'click' AND (EXISTS (SELECT FROM"
                   " affiliate.click c WHERE c.click_id = p.input_key) OR p.recorded_at < $1 -"
                   " (SELECT pg_catalog.max(late_grace) FROM affiliate.program))",
                   {TIMESTAMPTZOID}};
-    Query progress{"INSERT INTO affiliate.drain_progress (name, click_xid, last_run_at) VALUES ('clicks',"
-                   " $1::text::xid8, $2) ON CONFLICT (name) DO UPDATE SET click_xid = excluded.click_xid,"
-                   " last_run_at = excluded.last_run_at",
-                   {INT8OID, TIMESTAMPTZOID}};
-    Query programs{"WITH due AS (DELETE FROM affiliate.settle_queue WHERE queue_id IN (SELECT queue_id FROM"
-                   " affiliate.settle_queue WHERE kind = 'program' AND due_at <= $1 AND ready_xid <= $2::text::xid8"
-                   " FOR UPDATE SKIP LOCKED)"
-                   " RETURNING program_no)"
-                   " INSERT INTO affiliate.settle_queue (kind, program_no, customer_id, reason)"
-                   " SELECT DISTINCT 'customer', c.program_no, c.customer_id, 'rulebook' FROM affiliate.conversion c"
-                   " WHERE c.program_no IN (SELECT program_no FROM due) AND c.stated_at IS NULL",
-                   {TIMESTAMPTZOID, INT8OID}};
-    // News of transactions: what finds its transaction concerns its customer, what does not waits (see unmatched).
-    Query transactions{"WITH due AS (SELECT queue_id, transaction_id FROM affiliate.settle_queue WHERE kind = 'transaction'"
-                       " AND due_at <= $1 ORDER BY queue_id LIMIT $2 FOR UPDATE SKIP LOCKED),"
-                       " found AS (SELECT d.queue_id, t.customer_id FROM due d JOIN affiliate.transaction t"
+    Query progress{"INSERT INTO affiliate.drain_progress (name, click_xid, last_run_at, system_identifier)"
+                   " VALUES ('clicks', $1::text::xid8, $2, $3) ON CONFLICT (name) DO UPDATE SET"
+                   " click_xid = excluded.click_xid, last_run_at = excluded.last_run_at,"
+                   " system_identifier = excluded.system_identifier",
+                   {INT8OID, TIMESTAMPTZOID, INT8OID}};
+    Query rulebook_changes{"SELECT affiliate._expand_rulebook($1, $2::text::xid8, $3)",
+                           {TIMESTAMPTZOID, INT8OID, INT4OID}};
+    // News of transactions: what finds its transaction concerns its customer. What does not waits: its sale, when it
+    // arrives, reads such news by itself; only a sale that was under way then does not. So it is looked for ever more
+    // rarely, and after half a day kept where people see it.
+    Query transactions{"WITH due AS MATERIALIZED (SELECT queue_id, transaction_id, attempts FROM affiliate.settle_queue"
+                       " WHERE kind = 'transaction' AND due_at <= $1 ORDER BY due_at, queue_id LIMIT $2"
+                       " FOR UPDATE SKIP LOCKED),"
+                       " found AS MATERIALIZED (SELECT d.queue_id, t.customer_id FROM due d JOIN affiliate.transaction t"
                        " ON t.transaction_id = d.transaction_id WHERE t.customer_id <> ''"
                        " UNION SELECT d.queue_id, t.customer_id FROM due d JOIN affiliate.transaction_ref r"
                        " ON r.external_id = pg_catalog.split_part(d.transaction_id, E'\\n', 3)"
                        " AND r.source = pg_catalog.split_part(d.transaction_id, E'\\n', 1)"
                        " AND r.kind = pg_catalog.split_part(d.transaction_id, E'\\n', 2)"
                        " JOIN affiliate.transaction t ON t.transaction_id = r.transaction_id WHERE t.customer_id <> ''),"
-                       " gone AS (DELETE FROM affiliate.settle_queue q USING found f WHERE q.queue_id = f.queue_id)"
-                       " INSERT INTO affiliate.settle_queue (kind, customer_id, reason)"
-                       " SELECT DISTINCT 'customer', customer_id, 'news of a transaction' FROM found",
+                       " gone AS (DELETE FROM affiliate.settle_queue q USING found f WHERE q.queue_id = f.queue_id),"
+                       " enqueued AS (INSERT INTO affiliate.settle_queue (kind, customer_id, reason)"
+                       " SELECT DISTINCT 'customer', customer_id, 'news of a transaction' FROM found),"
+                       " lost AS MATERIALIZED (SELECT * FROM due d WHERE NOT EXISTS (SELECT FROM found f"
+                       " WHERE f.queue_id = d.queue_id)),"
+                       " postponed AS (UPDATE affiliate.settle_queue q SET attempts = q.attempts + 1,"
+                       " due_at = $1 + pg_catalog.power(2, q.attempts) * interval '10 seconds'"
+                       " FROM lost l WHERE q.queue_id = l.queue_id AND l.attempts < 12),"
+                       " given_up AS (DELETE FROM affiliate.settle_queue q USING lost l WHERE q.queue_id = l.queue_id"
+                       " AND l.attempts >= 12),"
+                       " unplaced AS (SELECT DISTINCT transaction_id AS key FROM lost WHERE attempts >= 12),"
+                       " replaced AS (DELETE FROM affiliate.pending_input p USING unplaced u WHERE p.kind = 'transaction'"
+                       " AND p.state = 'waiting' AND p.input_key = u.key),"
+                       " kept AS (INSERT INTO affiliate.pending_input (kind, state, input_key, payload, reason)"
+                       " SELECT 'transaction', 'waiting', u.key, pg_catalog.jsonb_strip_nulls("
+                       "pg_catalog.jsonb_build_object('program_id', (SELECT pg_catalog.min(t.program_id) FROM"
+                       " affiliate.transaction t WHERE t.customer_id = '' AND t.original_transaction_id = u.key),"
+                       " 'transactions', (SELECT pg_catalog.jsonb_agg(t.transaction_id ORDER BY t.transaction_id) FROM"
+                       " affiliate.transaction t WHERE t.customer_id = '' AND t.original_transaction_id = u.key),"
+                       " 'disputes', (SELECT pg_catalog.jsonb_agg(d.dispute_id ORDER BY d.dispute_id) FROM"
+                       " affiliate.dispute d WHERE d.transaction_id = u.key OR d.transaction_id IS NULL"
+                       " AND d.ref_external_id = pg_catalog.split_part(u.key, E'\\n', 3)"
+                       " AND d.ref_source = pg_catalog.split_part(u.key, E'\\n', 1)"
+                       " AND d.ref_kind = pg_catalog.split_part(u.key, E'\\n', 2)),"
+                       " 'refs', (SELECT pg_catalog.jsonb_agg(r.external_id ORDER BY r.external_id) FROM"
+                       " affiliate.transaction_ref r WHERE r.transaction_id = u.key))),"
+                       " 'the transaction it is about has not arrived' FROM unplaced u)"
+                       " SELECT pg_catalog.count(*) FROM due",
                        {TIMESTAMPTZOID, INT4OID}};
-    // Its sale, when it arrives, reads such news by itself; only a sale that was under way then does not. So it is
-    // looked for ever more rarely, and given up after half a day.
-    Query unmatched{"WITH given_up AS (DELETE FROM affiliate.settle_queue WHERE kind = 'transaction' AND due_at <= $1"
-                    " AND attempts >= 12)"
-                    " UPDATE affiliate.settle_queue SET attempts = attempts + 1,"
-                    " due_at = $1 + pg_catalog.power(2, attempts) * interval '10 seconds'"
-                    " WHERE kind = 'transaction' AND due_at <= $1 AND attempts < 12",
-                    {TIMESTAMPTZOID}};
+    // News that was given up, and its transaction came after all.
+    Query placed{"WITH known AS (SELECT p.input_id, t.customer_id FROM affiliate.pending_input p"
+                 " JOIN affiliate.transaction t ON t.transaction_id = p.input_key AND t.customer_id <> ''"
+                 " WHERE p.kind = 'transaction' AND p.state = 'waiting'"
+                 " UNION SELECT p.input_id, t.customer_id FROM affiliate.pending_input p JOIN affiliate.transaction_ref r"
+                 " ON r.external_id = pg_catalog.split_part(p.input_key, E'\\n', 3)"
+                 " AND r.source = pg_catalog.split_part(p.input_key, E'\\n', 1)"
+                 " AND r.kind = pg_catalog.split_part(p.input_key, E'\\n', 2)"
+                 " JOIN affiliate.transaction t ON t.transaction_id = r.transaction_id AND t.customer_id <> ''"
+                 " WHERE p.kind = 'transaction' AND p.state = 'waiting'),"
+                 " gone AS (DELETE FROM affiliate.pending_input p USING known k WHERE p.input_id = k.input_id)"
+                 " INSERT INTO affiliate.settle_queue (kind, customer_id, reason)"
+                 " SELECT DISTINCT 'customer', customer_id, 'news of a transaction' FROM known",
+                 {}};
     Query customers{"SELECT queue_id, customer_id FROM affiliate.settle_queue WHERE kind = 'customer' AND due_at <= $1"
                     " ORDER BY due_at, queue_id LIMIT $2",
                     {TIMESTAMPTZOID, INT4OID}};
@@ -92,9 +126,12 @@ struct Statements {
     Query failed{"UPDATE affiliate.settle_queue SET attempts = attempts + 1, last_error = $2, due_at = $3 +"
                  " LEAST(attempts + 1, 60) * interval '1 minute' WHERE queue_id = ANY ($1)",
                  {INT8ARRAYOID, TEXTOID, TIMESTAMPTZOID}};
+    Query queue_failed{"INSERT INTO affiliate.settle_queue (kind, customer_id, reason, attempts, last_error, due_at)"
+                       " VALUES ('customer', $1, 'resettle', 1, $2, $3 + interval '1 minute')",
+                       {TEXTOID, TEXTOID, TIMESTAMPTZOID}};
     Query ran{"INSERT INTO affiliate.drain_progress (name, last_run_at, settled) VALUES ('drain', $1, $2)"
               " ON CONFLICT (name) DO UPDATE SET last_run_at = excluded.last_run_at,"
-              " settled = affiliate.drain_progress.settled + excluded.settled",
+              " settled = affiliate.drain_progress.settled + excluded.settled, last_error = NULL",
               {TIMESTAMPTZOID, INT8OID}};
 };
 
@@ -132,22 +169,39 @@ template <class F> auto on_tables(F f) -> decltype(f()) {
     }
 }
 
-/// What new facts and rules mean for the queue.
-void fill_queue(core::Time now, int batch) {
-    on_tables([&] {
+/// Clicks that were written since the last run, by transaction id. In another cluster than the last run's (a restore)
+/// ids begin anew: taken up are the clicks that were not read there, and those recorded here.
+void read_clicks(core::Time now, const Row &horizon) {
+    std::int64_t const until = horizon.big(0), next = horizon.big(1);
+    std::int64_t const here = static_cast<std::int64_t>(GetSystemIdentifier());
+    std::int64_t from = horizon.big(3);
+    core::Time since = core::kBeginning;
+    if (from > next || (!horizon.is_null(4) && horizon.big(4) != here)) {
+        statements().clicked.write(
+            {Int64GetDatum(from), Int64GetDatum(PG_INT64_MAX), TimestampTzGetDatum(core::kBeginning)});
+        from = 0;
+        since = horizon.time(5).value_or(now) - core::kDay; // clocks differ, transactions last
+    }
+    if (from >= until) return;
+    statements().clicked.write({Int64GetDatum(from), Int64GetDatum(until), TimestampTzGetDatum(since)});
+    statements().awaited.write({TimestampTzGetDatum(now)});
+    statements().placed.write({});
+    statements().progress.write({Int64GetDatum(until), TimestampTzGetDatum(now), Int64GetDatum(here)});
+}
+
+/// What new facts and rules mean for the queue. Returns how many queue rows were looked at for good.
+std::int64_t fill_queue(core::Time now, int batch) {
+    return on_tables([&] {
         Rows rows = statements().horizon.read({});
         Row const row = rows[0];
-        std::int64_t const until = row.big(0), from = row.is_null(1) ? 0 : row.big(1), next = row.big(2),
-                           oldest = row.is_null(3) ? next : row.big(3);
-        if (from < until) {
-            statements().clicked.write({Int64GetDatum(from), Int64GetDatum(until)});
-            statements().awaited.write({TimestampTzGetDatum(now)});
-            statements().progress.write({Int64GetDatum(until), TimestampTzGetDatum(now)});
-        }
+        std::int64_t const next = row.big(1), oldest = row.is_null(2) ? next : row.big(2);
+        read_clicks(now, row);
         statements().sighted.write({Int64GetDatum(next), TimestampTzGetDatum(now)});
-        statements().programs.write({TimestampTzGetDatum(now), Int64GetDatum(oldest)});
-        statements().transactions.write({TimestampTzGetDatum(now), Int32GetDatum(batch)});
-        statements().unmatched.write({TimestampTzGetDatum(now)});
+        std::int64_t const news =
+            statements().transactions.read({TimestampTzGetDatum(now), Int32GetDatum(batch)})[0].big(0);
+        return news + statements()
+                          .rulebook_changes.read({TimestampTzGetDatum(now), Int64GetDatum(oldest), Int32GetDatum(batch)})[0]
+                          .big(0);
     });
 }
 
@@ -183,8 +237,7 @@ Queued queued_customers(core::Time now, int batch) {
 
 std::int64_t drain_customers(core::Time now, int batch) {
     Queued const queued = queued_customers(now, batch);
-    if (queued.customers.empty()) return 0;
-    Settlement settlement = settle(queued.customers, 0);
+    Settlement const settlement = settle(queued.customers, 0, Caller::drain);
     std::set<std::string> left(settlement.deferred.begin(), settlement.deferred.end());
     std::map<std::string, std::string> errors;
     if (!settlement.error.empty()) {
@@ -243,6 +296,48 @@ std::int64_t drain_affiliates(core::Time now, int batch) {
     return handled;
 }
 
+/// Settles customers whose slots are held. Where it fails it goes on with halves, so that who cannot be settled keeps
+/// nobody else from it.
+std::uint64_t settle_halves(const std::vector<std::string> &customers, std::map<std::string, std::string> &errors) {
+    std::uint64_t posted = 0;
+    ErrorData *error = nullptr;
+    if (try_in_subtransaction([&] { posted = settle_locked(customers); }, &error)) return posted;
+    if (customers.size() == 1) {
+        errors[customers.front()] = error->message;
+        return 0;
+    }
+    auto const middle = customers.begin() + static_cast<std::ptrdiff_t>(customers.size() / 2);
+    posted = settle_halves({customers.begin(), middle}, errors);
+    return posted + settle_halves({middle, customers.end()}, errors);
+}
+
+std::uint64_t settle_each(const std::vector<std::string> &customers, std::map<std::string, std::string> &errors) {
+    std::size_t const chunk = std::max<std::size_t>(1000, customers.size() / 16 + 1);
+    std::uint64_t posted = 0;
+    for (std::size_t begin = 0; begin < customers.size(); begin += chunk) {
+        auto const from = customers.begin() + static_cast<std::ptrdiff_t>(begin);
+        posted += settle_halves({from, from + static_cast<std::ptrdiff_t>(std::min(chunk, customers.size() - begin))}, errors);
+    }
+    return posted;
+}
+
+/// Who could not be settled is queued with the error, and the caller is told.
+void report_failures(const std::map<std::string, std::string> &errors, std::size_t asked) {
+    if (errors.empty()) return;
+    on_tables([&] {
+        for (const auto &[customer, message] : errors)
+            statements().queue_failed.write(
+                {make_text(customer), make_text(message), TimestampTzGetDatum(now_us())});
+    });
+    std::size_t const count = errors.size();
+    const char *const customer = errors.begin()->first.c_str(), *const message = errors.begin()->second.c_str();
+    call([=] {
+        ereport(WARNING, (errmsg("%zu of %zu customers could not be settled", count, asked),
+                          errdetail("Customer \"%s\": %s", customer, message),
+                          errhint("They are queued with their errors; see affiliate.waiting.")));
+    });
+}
+
 } // namespace
 
 /// drain(batch): one batch of due work; returns how many queue rows were done, 0 when there was nothing to do.
@@ -250,22 +345,27 @@ AFFILIATE_FUNCTION(affiliate_drain) {
     if (IsolationUsesXactSnapshot())
         throw core::Error("25001", "the queue cannot be drained at this isolation level", {},
                           "Call affiliate.drain() at READ COMMITTED.");
+    refuse_other_version();
     int const batch = std::clamp(PG_GETARG_INT32(0), 1, 100'000);
     core::Time const now = now_us();
-    fill_queue(now, batch);
+    std::int64_t const looked_at = fill_queue(now, batch);
     std::int64_t const customers = drain_customers(now, batch);
-    return Int64GetDatum(customers + drain_affiliates(now, batch));
+    return Int64GetDatum(looked_at + customers + drain_affiliates(now, batch));
 }
 
-/// resettle(customer_ids): settles now, waiting for the customers' slots.
+/// resettle(customer_ids): settles now, waiting for the customers' slots; who cannot be settled is queued.
 AFFILIATE_FUNCTION(affiliate_resettle) {
     if (IsolationUsesXactSnapshot())
         throw core::Error("25001", "customers cannot be settled at this isolation level", {},
                           "Call affiliate.resettle() at READ COMMITTED.");
+    refuse_other_version();
     std::vector<std::string> const ids = read_text_array(PG_GETARG_DATUM(0));
     std::vector<std::string> const canonical = on_tables([&] { return canonical_customers(ids); });
     lock_customers(canonical);
-    return Int64GetDatum(static_cast<std::int64_t>(settle_locked(canonical)));
+    std::map<std::string, std::string> errors;
+    std::uint64_t const posted = settle_each(canonical, errors);
+    report_failures(errors, canonical.size());
+    return Int64GetDatum(static_cast<std::int64_t>(posted));
 }
 
 /// _lock_customers(customer_ids): the slots of customers, for operators' calls that change headers themselves.

@@ -121,14 +121,15 @@ std::size_t settle_chunk(const Customers &ids, core::Time deadline, Customers &c
 
 } // namespace
 
-Settlement settle(const Customers &ids, core::Time deadline) {
+Settlement settle(const Customers &ids, core::Time deadline, Caller caller) {
     Settlement result;
     std::size_t const chunk_size = std::max<std::size_t>(2 * kBatch, ids.size() / kChunksPerStatement + 1);
     rulebook();
     for (std::size_t begin = 0; begin < ids.size(); begin += chunk_size) {
         auto const from = ids.begin() + static_cast<std::ptrdiff_t>(begin);
         Customers const chunk(from, ids.begin() + static_cast<std::ptrdiff_t>(std::min(begin + chunk_size, ids.size())));
-        if (!count_subtransaction() || (deadline != 0 && begin > 0 && GetCurrentTimestamp() >= deadline)) {
+        bool const is_allowed = caller == Caller::drain || count_subtransaction();
+        if (!is_allowed || (deadline != 0 && begin > 0 && GetCurrentTimestamp() >= deadline)) {
             result.deferred.insert(result.deferred.end(), chunk.begin(), chunk.end());
             continue;
         }
@@ -177,6 +178,15 @@ void enqueue_transactions(const Customers &transactions, const char *reason) {
     enqueue(*statement, transactions, reason);
 }
 
+void refuse_other_version() {
+    const std::string &tables = rulebook().schema_version;
+    if (tables == library_version()) return;
+    throw core::Error("AF091", "library and tables of pg_affiliate are of different versions",
+                      std::string("The library of this session is ") + library_version() + ", the tables are " +
+                          (tables.empty() ? "of no version" : tables) + ".",
+                      "Run ALTER EXTENSION pg_affiliate UPDATE, then SELECT affiliate.setup(), and reconnect.");
+}
+
 void settle_inline(Customers customers) {
     std::sort(customers.begin(), customers.end());
     customers.erase(std::unique(customers.begin(), customers.end()), customers.end());
@@ -187,7 +197,7 @@ void settle_inline(Customers customers) {
     if (subtransactions >= kSubtransactionsMax) return enqueue_customers(customers, "many statements in one transaction");
     if (rulebook().schema_version != library_version()) return enqueue_customers(customers, "library of another version");
     NeverWait const never_wait;
-    Settlement const result = settle(customers, inline_deadline());
+    Settlement const result = settle(customers, inline_deadline(), Caller::statement);
     enqueue_customers(result.deferred, result.error.empty() ? "not settled inline" : result.error.c_str());
     if (durable_commit()) call([] { ForceSyncCommit(); });
 }

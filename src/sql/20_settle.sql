@@ -38,45 +38,46 @@ COMMENT ON FUNCTION affiliate._lock_customers(text[]) IS 'Takes the lock slots o
 
 --| Settles customers now: brings the ledger to what facts and rulebook say, with the code of triggers and drain.
 --| Waits for customers that another transaction is settling. Returns the number of ledger entries posted: 0 where
---| everything was settled already.
+--| everything was settled already. A customer who cannot be settled harms no other one: he is queued with the error
+--| (`affiliate.waiting`), and a warning says how many there are.
+--|
+--| Errors: `AF091` library and tables are of different versions.
 CREATE FUNCTION affiliate.resettle(customer_ids text[]) RETURNS bigint
     LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE
     AS 'MODULE_PATHNAME', 'affiliate_resettle';
 COMMENT ON FUNCTION affiliate.resettle(text[]) IS 'Settles customers now; returns the number of ledger entries posted.';
 
---| Settles every customer of a program who has a transaction ordered or completed from from_at to before to_at.
---| Returns the number of ledger entries posted.
+--| Enqueues every customer of a program who has a transaction ordered or completed from from_at to before to_at. The
+--| drain settles them in batches, each committed on its own, after the sales that are queued. Returns the number of
+--| customers enqueued.
 CREATE FUNCTION affiliate.resettle_program(program text, from_at timestamptz DEFAULT '-infinity', to_at timestamptz DEFAULT 'infinity')
     RETURNS bigint
     LANGUAGE plpgsql VOLATILE STRICT PARALLEL UNSAFE
     SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    batch text[];
-    last_customer text := '';
-    posted bigint := 0;
+    of_program_no integer := affiliate._program_no(program);
+    enqueued bigint;
 BEGIN
-    PERFORM affiliate._program_no(program);
-    LOOP
-        SELECT array_agg(k.customer_id ORDER BY k.customer_id) INTO batch
-        FROM (SELECT DISTINCT t.customer_id FROM affiliate.transaction t
-              WHERE t.program_id = program AND t.customer_id > last_customer
-                AND coalesce(t.completed_at, t.ordered_at, t.recorded_at) >= from_at
-                AND coalesce(t.ordered_at, t.completed_at, t.recorded_at) < to_at
-              ORDER BY t.customer_id LIMIT 1000) k;
-        EXIT WHEN batch IS NULL;
-        posted := posted + affiliate.resettle(batch);
-        last_customer := batch[cardinality(batch)];
-    END LOOP;
-    RETURN posted;
+    INSERT INTO affiliate.settle_queue (kind, program_no, customer_id, reason, due_at)
+    SELECT DISTINCT 'customer', of_program_no, coalesce(a.canonical_id, t.customer_id), 'resettle', affiliate._now()
+    FROM affiliate.transaction AS t
+    LEFT JOIN affiliate.customer_alias AS a USING (customer_id)
+    WHERE t.program_id = program AND t.customer_id <> ''
+      AND coalesce(t.completed_at, t.ordered_at, t.recorded_at) >= from_at
+      AND coalesce(t.ordered_at, t.completed_at, t.recorded_at) < to_at;
+    GET DIAGNOSTICS enqueued = ROW_COUNT;
+    RETURN enqueued;
 END
 $$;
 COMMENT ON FUNCTION affiliate.resettle_program(text, timestamptz, timestamptz) IS
-    'Settles every customer of a program with a transaction in a period; returns the number of ledger entries posted.';
+    'Enqueues every customer of a program with a transaction in a period, for the drain to settle; returns how many.';
 
 --| Does one batch of queued work: new clicks, rulebook changes, up to batch customers, and the second stage of
 --| affiliates. Returns the number of queue rows done: call it until it returns 0. Needs READ COMMITTED. What another
 --| transaction is settling stays queued.
+--|
+--| Errors: `AF091` library and tables are of different versions.
 CREATE FUNCTION affiliate.drain(batch integer DEFAULT 1000) RETURNS bigint
     LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE
     AS 'MODULE_PATHNAME', 'affiliate_drain';

@@ -178,18 +178,23 @@ BEGIN
         WHERE c.stated_at IS NULL AND c.subject_kind <> 'manual';
         RETURN NULL;
     END IF;
-    concerned := ARRAY[affiliate._concerned_program(TG_TABLE_NAME, before), affiliate._concerned_program(TG_TABLE_NAME, after)];
-    INSERT INTO affiliate.settle_queue (kind, program_no, reason)
-    SELECT 'program', p.program_no, why
+    -- a click may name the link of another program
+    IF TG_TABLE_NAME <> 'link' THEN
+        concerned := ARRAY[affiliate._concerned_program(TG_TABLE_NAME, before), affiliate._concerned_program(TG_TABLE_NAME, after)];
+    END IF;
+    INSERT INTO affiliate.settle_queue (kind, program_no, reason, scope)
+    SELECT 'program', p.program_no, why, CASE WHEN mine.count < 1000 THEN affiliate._rulebook_scope(TG_OP, TG_TABLE_NAME, after) END
     FROM affiliate.program AS p
+    CROSS JOIN LATERAL (
+        SELECT count(*), coalesce(bool_or(q.scope IS NULL), false) AS has_all FROM affiliate.settle_queue AS q
+        WHERE q.kind = 'program' AND q.program_no = p.program_no AND q.xmin = pg_current_xact_id()::xid) AS mine
     WHERE CASE
             WHEN num_nonnulls(VARIADIC concerned) > 0 THEN p.program_no = ANY (concerned)
             WHEN TG_TABLE_NAME = 'fx_rate' THEN
                 p.currency IN (before ->> 'from_currency', before ->> 'to_currency', after ->> 'from_currency', after ->> 'to_currency')
             ELSE TG_TABLE_NAME NOT IN ('plan_rule', 'ladder_band') END
-      -- one row per transaction is enough
-      AND NOT EXISTS (SELECT FROM affiliate.settle_queue AS q
-                      WHERE q.kind = 'program' AND q.program_no = p.program_no AND q.xmin = pg_current_xact_id()::xid);
+      -- one row for all of a program is enough in one transaction
+      AND NOT mine.has_all;
     RETURN NULL;
 END
 $$;

@@ -75,7 +75,7 @@ BEGIN
     LEFT JOIN affiliate.program AS p USING (program_no)
     LEFT JOIN affiliate.affiliate AS f USING (affiliate_no)
     UNION ALL
-    SELECT 'input', i.payload ->> 'program_id', i.payload ->> 'customer_id', i.input_key, i.reason, i.recorded_at, NULL, NULL, NULL
+    SELECT 'input', (i.payload ->> 'program_id') COLLATE "C", (i.payload ->> 'customer_id') COLLATE "C", i.input_key, i.reason, i.recorded_at, NULL, NULL, NULL
     FROM affiliate.pending_input AS i
     WHERE i.state = 'waiting';
 

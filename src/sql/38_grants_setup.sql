@@ -75,7 +75,7 @@ BEGIN
     END LOOP;
     GRANT INSERT (version), UPDATE (version) ON affiliate.plan TO affiliate_admin;
     GRANT INSERT (action, object, detail) ON affiliate.audit_log TO affiliate_admin;
-    GRANT INSERT (kind, program_no, customer_id, reason) ON affiliate.settle_queue TO affiliate_admin;
+    GRANT INSERT (kind, program_no, customer_id, due_at, reason, scope) ON affiliate.settle_queue TO affiliate_admin;
 
     FOR granted IN
         SELECT p.oid::regprocedure AS signature, g.role_name
@@ -114,8 +114,8 @@ DECLARE
         _now,_default_program,_affiliate_no,_program_no,_known_program,_refuse_argument,_explain,_owner_of,_what_if,_filled_in,
         _plain_reason,_drain_job,_verify_ledger,_verify_counts,_verify_decisions,_verify_references,_verify_catalog,
         _guard_triggers,_rulebook_tables}';
-    -- called by triggers with the rights of whoever writes the rulebook
-    for_admins constant text[] := '{_concerned_program,_rebuild_upline}';
+    -- called by triggers with the rights of whoever writes the rulebook, and by what administrators call
+    for_admins constant text[] := '{_concerned_program,_rulebook_scope,_rebuild_upline,_drain_failed,_cron_hint}';
 BEGIN
     RETURN QUERY
     SELECT r.role_name

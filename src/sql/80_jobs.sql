@@ -4,7 +4,7 @@
 --| when there is nothing to do. One instance at a time: a second one returns at once. Call it outside of a transaction:
 --| `CALL affiliate.drain_loop('55 s')` each minute.
 --|
---| Errors: `AF033` no or negative duration; what a batch raises ends the loop.
+--| Errors: `AF033` no or negative duration; what a batch raises ends the loop and is kept for `affiliate.health()`.
 -- A procedure that commits may not set search_path: every name is qualified.
 CREATE PROCEDURE affiliate.drain_loop(duration interval)
 LANGUAGE plpgsql
@@ -15,6 +15,7 @@ DECLARE
     handled bigint;
     failure text;
     failure_code text;
+    failure_hint text;
 BEGIN
     IF duration IS NULL OR duration OPERATOR(pg_catalog.<) interval '0' THEN
         PERFORM affiliate._refuse_argument('duration', duration::text, 'how long to drain, for example 55 s');
@@ -34,7 +35,7 @@ BEGIN
         BEGIN
             handled := affiliate.drain(1000);
         EXCEPTION WHEN OTHERS THEN
-            GET STACKED DIAGNOSTICS failure = MESSAGE_TEXT, failure_code = RETURNED_SQLSTATE;
+            GET STACKED DIAGNOSTICS failure = MESSAGE_TEXT, failure_code = RETURNED_SQLSTATE, failure_hint = PG_EXCEPTION_HINT;
         END;
         COMMIT;
         EXIT WHEN failure IS NOT NULL OR pg_catalog.clock_timestamp() OPERATOR(pg_catalog.>=) until;
@@ -45,11 +46,32 @@ BEGIN
     END LOOP;
     PERFORM pg_catalog.pg_advisory_unlock(lock_key);
     IF failure IS NOT NULL THEN
-        RAISE EXCEPTION USING ERRCODE = failure_code, MESSAGE = failure;
+        BEGIN
+            PERFORM affiliate._drain_failed(failure);
+        EXCEPTION WHEN OTHERS THEN
+            NULL; -- what failed first is raised
+        END;
+        COMMIT;
+        RAISE EXCEPTION USING ERRCODE = failure_code, MESSAGE = failure,
+            HINT = COALESCE(NULLIF(failure_hint, ''), 'See affiliate.health().');
     END IF;
 END
 $$;
 COMMENT ON PROCEDURE affiliate.drain_loop(interval) IS 'Drains the queue for a while, in batches committed on their own; one instance at a time.';
+
+-- The next batch that goes through clears it.
+CREATE FUNCTION affiliate._drain_failed(message text) RETURNS void
+LANGUAGE plpgsql VOLATILE STRICT PARALLEL UNSAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    INSERT INTO affiliate.drain_progress AS d (name, last_error)
+    VALUES ('drain', left(message, 1000))
+    ON CONFLICT (name) DO UPDATE SET last_error = excluded.last_error;
+END
+$$;
+REVOKE ALL ON FUNCTION affiliate._drain_failed(text) FROM PUBLIC;
+COMMENT ON FUNCTION affiliate._drain_failed(text) IS 'Keeps the error of a drain for health().';
 
 --| Schedules the drain with pg_cron: each minute, for 55 seconds. Repeating it changes nothing. The job runs as the
 --| caller. Returns the number of the job.
@@ -71,10 +93,7 @@ BEGIN
                 WHEN cron_database IS NULL THEN 'The setting cron.database_name is unknown: pg_cron is not in shared_preload_libraries, or you may not see its settings.'
                 WHEN cron_database = current_database() THEN 'The library is loaded for this database; the extension is not created.'
                 ELSE format('pg_cron lives in database "%s".', cron_database) END,
-            HINT = CASE
-                WHEN cron_database = current_database() THEN 'Run: CREATE EXTENSION pg_cron;'
-                ELSE format('Run in database %s: SELECT cron.schedule_in_database(''pg_affiliate drain'', ''* * * * *'', %L, %L);',
-                            coalesce(format('"%s"', cron_database), 'of pg_cron'), command, current_database()) END;
+            HINT = affiliate._cron_hint(cron_database, command);
     END IF;
     -- pg_cron's own tables: only named when it is there
     EXECUTE 'SELECT cron.schedule($1, $2, $3)' INTO job_no USING 'pg_affiliate drain', '* * * * *', command;
@@ -83,6 +102,19 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION affiliate.schedule_jobs() IS 'Schedules the drain with pg_cron, each minute.';
+
+CREATE FUNCTION affiliate._cron_hint(cron_database text, command text) RETURNS text
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN CASE
+        WHEN cron_database = current_database() THEN 'Run: CREATE EXTENSION pg_cron;'
+        ELSE format('Run in %s: SELECT cron.schedule_in_database(''pg_affiliate drain'', ''* * * * *'', %L, %L);',
+                    coalesce('database "' || cron_database || '"', 'the database of pg_cron'), command, current_database()) END;
+END
+$$;
+COMMENT ON FUNCTION affiliate._cron_hint(text, text) IS 'What to run, and in which database, to get the drain scheduled.';
 
 --| Removes the job of `affiliate.schedule_jobs`. Returns whether there was one of the caller's.
 CREATE FUNCTION affiliate.unschedule_jobs() RETURNS boolean

@@ -27,7 +27,7 @@ SELECT is_empty($$SELECT signature FROM own_function WHERE prorettype = 'trigger
 SELECT is_empty($$SELECT signature FROM own_function WHERE lanname = 'sql' AND (prosecdef OR proconfig IS NOT NULL)$$, 'SQL functions can be inlined');
 
 SELECT set_eq($$SELECT proname::text FROM own_function WHERE prosecdef$$,
-    '{adjust,adjust_approve,adjust_reject,reassign,review_close,release,forfeit,record_payment}'::text[], 'the functions that run with the owner''s rights');
+    '{adjust,adjust_approve,adjust_reject,reassign,review_close,release,forfeit,record_payment,_drain_failed}'::text[], 'the functions that run with the owner''s rights');
 SELECT is_empty($$SELECT relname FROM own_relation AS c WHERE relkind = 'v' AND NOT coalesce('security_invoker=true' = ANY (reloptions), false)$$,
     'views run with the rights of the reader');
 

@@ -1,6 +1,6 @@
 -- Who may do what: the matrix of roles, tables and privileges, and what it means in practice.
 BEGIN;
-SELECT plan(34);
+SELECT plan(37);
 SET LOCAL client_min_messages = warning;
 
 CREATE TEMP TABLE kind_of AS
@@ -91,6 +91,11 @@ SELECT throws_ok($$SELECT * FROM affiliate.commission$$, '42501', NULL, 'a shop 
 SELECT throws_ok($$UPDATE affiliate.program SET cooling_off = '0'$$, '42501', NULL, 'and changes no rules');
 RESET SESSION AUTHORIZATION;
 SELECT is((SELECT recorded_by FROM affiliate.transaction WHERE transaction_id = 'pt'), 'affiliate_test_shop', 'what it wrote bears its name');
+
+SET LOCAL SESSION AUTHORIZATION affiliate_test_boss;
+SELECT lives_ok($$INSERT INTO affiliate.coupon (program_no, code) SELECT program_no, 'PC' FROM affiliate.program WHERE program_id = 'pp'$$, 'an administrator changes rules while others sell');
+SELECT is(affiliate.resettle_program('pp'), 1::bigint, 'enqueues a program');
+SELECT lives_ok($$SELECT affiliate.drain(), affiliate.resettle('{pc}')$$, 'drains and settles');
 
 SET LOCAL SESSION AUTHORIZATION affiliate_test_bi;
 SELECT lives_ok($$SELECT * FROM affiliate.conversions, affiliate.commissions, affiliate.entries, affiliate.candidates, affiliate.affiliate_balance, affiliate.waiting, affiliate.review_open$$,

@@ -1,6 +1,6 @@
 -- schedule_jobs(), unschedule_jobs() and health().
 BEGIN;
-SELECT plan(29);
+SELECT plan(33);
 \ir _ledger.sql
 SET LOCAL pg_affiliate.mode = 'on';
 SET LOCAL pg_affiliate.now = '';
@@ -34,9 +34,11 @@ SELECT is(pg_temp.health('queue age'), 'bad', 'a queue of eleven minutes');
 SELECT is((SELECT hint FROM affiliate.health() WHERE item = 'failed attempts'), 'Last error: poisoned', 'failed attempts, with the error');
 SELECT set_has($$SELECT customer_id, reason FROM affiliate.waiting WHERE what = 'queue'$$, $$VALUES ('h2', 'test'), ('h3', 'test')$$, 'the view waiting has them');
 
-INSERT INTO affiliate.drain_progress (name, last_run_at, last_error) VALUES ('test', now(), 'boom') ON CONFLICT (name) DO NOTHING;
-SELECT is(pg_temp.health('last drain'), 'ok', 'a drain ran');
-SELECT is(pg_temp.health('drain error'), 'bad', 'and failed');
+DELETE FROM affiliate.drain_progress;
+SELECT is(pg_temp.health('last drain'), 'warn', 'no drain ran');
+SELECT affiliate.drain();
+SELECT is(pg_temp.health('last drain'), 'ok', 'one ran');
+SELECT is(pg_temp.health('drain error'), 'ok', 'and did not fail: see drain_loop.sql for one that does');
 INSERT INTO affiliate.pending_input (kind, state, input_key, payload, reason) VALUES ('transaction', 'rejected', 'x', '{}', 'test');
 SELECT is(pg_temp.health('rejected input'), 'warn', 'rejected input');
 INSERT INTO affiliate.review_case (kind, subject_id, severity) VALUES ('test', 'x', 'high');
@@ -56,6 +58,13 @@ SELECT is(pg_temp.health('drain job'), 'ok', 'health() sees it');
 SELECT ok(affiliate.unschedule_jobs(), 'unscheduled');
 SELECT ok(NOT affiliate.unschedule_jobs(), 'again: there is none');
 SELECT is((SELECT count(*) FROM affiliate.audit_log WHERE action IN ('schedule_jobs', 'unschedule_jobs')), 3::bigint, 'audited');
+-- pg_cron in another database: the hint is a statement that works there
+SELECT is(affiliate._cron_hint('cron_db', 'CALL affiliate.drain_loop(''55 s'')'),
+    format('Run in database "cron_db": SELECT cron.schedule_in_database(%L, %L, %L, %L);', 'pg_affiliate drain', '* * * * *', 'CALL affiliate.drain_loop(''55 s'')', current_database()), 'where and what');
+DO $$ BEGIN EXECUTE substring(affiliate._cron_hint('cron_db', 'CALL affiliate.drain_loop(''55 s'')') FROM 'SELECT .*'); END $$;
+SELECT results_eq($$SELECT schedule, command, database, active FROM cron.job WHERE jobname = 'pg_affiliate drain' AND username = current_user$$,
+    $$SELECT '* * * * *', 'CALL affiliate.drain_loop(''55 s'')', current_database()::text COLLATE "default", true$$, 'schedules the same job');
+SELECT matches(affiliate._cron_hint(NULL, 'x'), '^Run in the database of pg_cron: SELECT cron.schedule_in_database', 'where it is unknown');
 DROP EXTENSION pg_cron;
 SELECT throws_ok('SELECT affiliate.schedule_jobs()', 'AF040', format('pg_cron is not installed in database "%s"', current_database()), 'no pg_cron here');
 

@@ -1,6 +1,6 @@
 -- pg_affiliate.mode: on | queue | off. What is off is never the recording of reports.
 BEGIN;
-SELECT plan(14);
+SELECT plan(17);
 \ir _rig.sql
 SELECT pg_temp.program('main');
 CREATE FUNCTION pg_temp.queued() RETURNS text LANGUAGE sql AS $$
@@ -33,9 +33,14 @@ SELECT is(pg_temp.queued(), 'nothing', 'nor queued');
 SELECT is((SELECT count(*) FROM affiliate.transaction_report WHERE transaction_id = 'c'), 2::bigint, 'but every report is kept');
 SELECT throws_ok($$UPDATE affiliate.transaction SET currency = 'EUR' WHERE transaction_id = 'c'$$, 'AF011', NULL, 'and keys are guarded');
 SET LOCAL pg_affiliate.mode = 'on';
-SELECT affiliate.resettle_program('main');
-SELECT is(pg_temp.entries('c'), 'accrual 30, reversal -3', 'resettle catches up');
-SELECT is(affiliate.resettle_program('main'), 0::bigint, 'once');
+INSERT INTO affiliate.customer_alias (customer_id, canonical_id) VALUES ('c2', 'c');
+SELECT is(affiliate.resettle_program('main', '2025-04-01'), 0::bigint, 'nobody bought in April');
+SELECT is(affiliate.resettle_program('main', to_at => '2025-04-01'), 3::bigint, 'three did before');
+SELECT is(pg_temp.queued(), 'customer a, customer b, customer c', 'who are enqueued');
+DO $$ BEGIN WHILE affiliate.drain(1) > 0 LOOP END LOOP; END $$;
+SELECT is(pg_temp.entries('c'), 'accrual 30, reversal -3', 'the drain catches up');
+SELECT affiliate.resettle_program('main'), affiliate.drain();
+SELECT is(pg_temp.entries('c'), 'accrual 30, reversal -3', 'once');
 SELECT is_empty('SELECT pg_temp.violations()', 'verify() finds nothing');
 SELECT * FROM finish();
 ROLLBACK;
