@@ -12,6 +12,16 @@ END
 $$;
 COMMENT ON FUNCTION affiliate._audit(text, text, jsonb) IS 'Writes audit_log, and makes the commit of this transaction wait for the disk.';
 
+CREATE FUNCTION affiliate._quoted(value text) RETURNS text
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN CASE WHEN value IS NULL THEN 'null' WHEN length(value) > 100 THEN format('"%s.."', left(value, 100)) ELSE format('"%s"', value) END;
+END
+$$;
+COMMENT ON FUNCTION affiliate._quoted(text) IS 'A value as messages show it: in quotes, clipped, or null.';
+
 CREATE FUNCTION affiliate._program_no(program text) RETURNS integer
 LANGUAGE plpgsql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
@@ -21,8 +31,12 @@ DECLARE
 BEGIN
     IF found_no IS NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'AF012',
-            MESSAGE = format('program "%s" does not exist', program),
-            HINT = 'The programs are the rows of affiliate.program.';
+            MESSAGE = format('program %s does not exist', affiliate._quoted(program)),
+            DETAIL = coalesce((SELECT format('There are %s programs, among them %s.', max(n.total), string_agg(format('"%s"', n.program_id), ', ' ORDER BY n.program_id))
+                               FROM (SELECT p.program_id, count(*) OVER () AS total FROM affiliate.program AS p
+                                     ORDER BY lower(p.program_id) = lower(btrim(program)) DESC NULLS LAST, p.program_id LIMIT 3) AS n
+                               HAVING count(*) > 0), 'There is no program yet.'),
+            HINT = 'Name a row of affiliate.program; ids are compared byte for byte.';
     END IF;
     RETURN found_no;
 END
@@ -38,8 +52,11 @@ DECLARE
 BEGIN
     IF found_no IS NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'AF016',
-            MESSAGE = format('affiliate "%s" does not exist', affiliate),
-            HINT = 'The affiliates are the rows of affiliate.affiliate.';
+            MESSAGE = format('affiliate %s does not exist', affiliate._quoted(affiliate)),
+            DETAIL = coalesce((SELECT format('There is "%s".', f.affiliate_id) FROM affiliate.affiliate AS f
+                               WHERE lower(f.affiliate_id) = lower(btrim(affiliate)) ORDER BY f.affiliate_id LIMIT 1),
+                              'No affiliate has this id, in capitals or small letters.'),
+            HINT = 'Name a row of affiliate.affiliate; ids are compared byte for byte.';
     END IF;
     RETURN found_no;
 END
@@ -52,7 +69,8 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
     RAISE EXCEPTION USING ERRCODE = 'AF033',
-        MESSAGE = format('invalid value for argument "%s": %s', name, coalesce(format('"%s"', value), 'null')),
+        MESSAGE = format('invalid value for argument "%s": %s', name, affiliate._quoted(value)),
+        DETAIL = 'The call was refused and changed nothing.',
         HINT = format('Give %s.', expected);
 END
 $$;
