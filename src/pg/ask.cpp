@@ -37,6 +37,12 @@ Answer ask(const std::string &customer, int program_no, Datum hypothetical) {
     return answer;
 }
 
+/// The text of a jsonb value, from its bytes without header.
+std::string jsonb_text(const std::string &bytes) {
+    Datum const value = make_varlena(bytes);
+    return call([value] { return DatumGetCString(DirectFunctionCall1(jsonb_out, value)); });
+}
+
 /// Is one of the first `count` arguments null?
 bool any_is_null(FunctionCallInfo fcinfo, int count) {
     for (int i = 0; i < count; ++i)
@@ -53,7 +59,7 @@ AFFILIATE_FUNCTION(affiliate_explain) {
     std::string const customer = read_bytes(PG_GETARG_DATUM(0)), transaction = read_bytes(PG_GETARG_DATUM(2));
     Datum const hypothetical = PG_ARGISNULL(3) ? 0 : PG_GETARG_DATUM(3);
     Answer const answer = ask(customer, PG_GETARG_INT32(1), hypothetical);
-    return make_jsonb(answer.file ? core::explain_json(rulebook(), answer.settled, transaction) : "null");
+    return make_jsonb(answer.file ? core::explain_json(rulebook(), answer.settled, transaction, jsonb_text) : "null");
 }
 
 /// _owner_of(customer_id, program_no, at, account_id) -> affiliate_no, null for nobody. Not strict: `account_id` may be null.
