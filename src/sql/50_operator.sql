@@ -32,10 +32,8 @@ BEGIN
     IF found_no IS NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'AF012',
             MESSAGE = format('program %s does not exist', affiliate._quoted(program)),
-            DETAIL = coalesce((SELECT format('There are %s programs, among them %s.', max(n.total), string_agg(format('"%s"', n.program_id), ', ' ORDER BY n.program_id))
-                               FROM (SELECT p.program_id, count(*) OVER () AS total FROM affiliate.program AS p
-                                     ORDER BY lower(p.program_id) = lower(btrim(program)) DESC NULLS LAST, p.program_id LIMIT 3) AS n
-                               HAVING count(*) > 0), 'There is no program yet.'),
+            DETAIL = coalesce((SELECT format('There is "%s".', p.program_id) FROM affiliate.program AS p
+                               ORDER BY lower(p.program_id) = lower(btrim(program)) DESC NULLS LAST, p.program_id LIMIT 1), 'There is no program yet.'),
             HINT = 'Name a row of affiliate.program; ids are compared byte for byte.';
     END IF;
     RETURN found_no;
@@ -118,6 +116,9 @@ BEGIN
            IS DISTINCT FROM (of_program_no, owner_no, kind, amount, reason) THEN
             RAISE EXCEPTION USING ERRCODE = 'AF011',
                 MESSAGE = format('adjustment "%s" exists with other content', new_id),
+                DETAIL = format('It is a %s of %s for "%s", requested by "%s" at %s: %s.', stored.kind, stored.amount,
+                                (SELECT f.affiliate_id FROM affiliate.affiliate AS f WHERE f.affiliate_no = stored.affiliate_no),
+                                stored.requested_by, stored.requested_at, stored.reason),
                 HINT = 'Use another adjustment_id, or none.';
         END IF;
         RETURN new_id;
@@ -171,7 +172,8 @@ BEGIN
     ELSIF stored.state <> 'requested' THEN
         RAISE EXCEPTION USING ERRCODE = 'AF030',
             MESSAGE = format('adjustment "%s" is already %s', wanted_id, stored.state),
-            DETAIL = format('By "%s" at %s.', stored.decided_by, stored.decided_at);
+            DETAIL = format('By "%s" at %s.', stored.decided_by, stored.decided_at),
+            HINT = 'To undo what was approved request the opposite with affiliate.adjust().';
     END IF;
     RETURN stored;
 END
