@@ -12,7 +12,7 @@ std::string affiliate_id(const Rulebook &rulebook, int no) {
 }
 
 /// The fields of rule_input that have a value, so that the arithmetic can be shown with values filled in.
-std::string inputs_json(const RuleInput &in) {
+std::string inputs_json(const RuleInput &in, MetadataText metadata_text) {
     JsonObject out;
     auto const text = [&out](const char *key, const std::string &value) {
         if (!value.empty()) out.add(key, value);
@@ -29,15 +29,22 @@ std::string inputs_json(const RuleInput &in) {
     text("product_family", in.product_family);
     text("challenge_type", in.challenge_type);
     text("phase", in.phase);
+    text("account_currency", in.account_currency);
     text("currency", in.currency);
     text("customer_country", in.customer_country);
+    text("customer_language", in.customer_language);
     text("kyc_status", in.kyc_status);
+    text("sales_status", in.sales_status);
     text("method", in.method);
     text("coupon_code", in.coupon_code);
     text("coupon_kind", in.coupon_kind);
     text("campaign", in.campaign);
+    text("traffic_source", in.traffic_source);
+    text("affiliate", in.affiliate);
     text("affiliate_group", in.affiliate_group);
     text("partner_type", in.partner_type);
+    text("affiliate_country", in.affiliate_country);
+    text("beneficiary", in.beneficiary);
     text("band_label", in.band_label);
     number("account_size", in.account_size);
     number("list_price", in.list_price);
@@ -65,6 +72,8 @@ std::string inputs_json(const RuleInput &in) {
     if (in.purchase_number > 0) out.add("purchase_number", in.purchase_number).add("is_first_purchase", in.purchase_number == 1);
     if (in.position > 0) out.add("ladder_position", in.position);
     if (in.band > 0) out.add("band", in.band);
+    out.add_time("ordered_at", in.ordered_at).add_time("completed_at", in.completed_at);
+    if (!in.metadata.empty()) out.add_json("metadata", metadata_text(in.metadata));
     return out.text();
 }
 
@@ -103,9 +112,32 @@ const Sale *sale_of(const Settled &settled, const std::string &transaction_id) {
     return nullptr;
 }
 
+std::string reviews_json(const Settled &settled, const std::string &subject_id) {
+    std::vector<const Review *> found;
+    for (const std::vector<Review> *list : {&settled.news.reviews, &settled.attribution.reviews})
+        for (const Review &review : *list)
+            if (review.subject_id == subject_id) found.push_back(&review);
+    return array(found, [](const Review *review) {
+        return JsonObject().add("kind", review->kind).add("detail", review->detail).text();
+    });
+}
+
+/// A refund, chargeback or adjustment; "null" where it is none of this customer's.
+std::string take_back_json(const Settled &settled, const std::string &transaction_id) {
+    std::string const reviews = reviews_json(settled, transaction_id);
+    JsonObject out;
+    for (const Placed &placed : settled.news.placed)
+        if (placed.transaction_id == transaction_id) {
+            out.add("takes_back", placed.sale_id).add("by_reference", placed.by_reference);
+            return out.add("may_change", placed.may_change).add_json("reviews", reviews).text();
+        }
+    return reviews == "[]" ? "null" : out.add_json("reviews", reviews).text();
+}
+
 } // namespace
 
-std::string explain_json(const Rulebook &rulebook, const Settled &settled, const std::string &transaction_id) {
+std::string explain_json(const Rulebook &rulebook, const Settled &settled, const std::string &transaction_id,
+                         MetadataText metadata_text) {
     for (std::size_t i = 0; i < settled.conversions.size(); ++i) {
         const ConversionTarget &target = settled.conversions[i];
         const ConversionRow &row = target.row;
@@ -116,7 +148,7 @@ std::string explain_json(const Rulebook &rulebook, const Settled &settled, const
         out.add("method", name(row.method)).add("code", row.code).add("conflict", row.is_conflict);
         out.add("purchase_number", row.purchase_number).add("order", row.order_key);
         out.add("fx_rate", row.fx_rate).add("fx_source", row.fx_source).add_time("fx_valid_from", row.fx_valid_from);
-        out.add_json("candidates", row.candidates);
+        out.add_json("candidates", row.candidates).add_json("reviews", reviews_json(settled, transaction_id));
         out.add_json("commissions", array(target.commissions, [&](const Target &item) {
                          return commission_json(rulebook, item);
                      }));
@@ -127,13 +159,13 @@ std::string explain_json(const Rulebook &rulebook, const Settled &settled, const
                              rule.add("sequence_no", tried.rule->sequence_no).add("condition", tried.rule->condition);
                              rule.add("amount", tried.rule->amount).add("matched", tried.matched);
                              rule.add("beneficiary", affiliate_id(rulebook, tried.affiliate_no));
-                             rule.add_json("inputs", inputs_json(tried.input));
-                             if (tried.after) rule.add_json("inputs_after", inputs_json(*tried.after));
+                             rule.add_json("inputs", inputs_json(tried.input, metadata_text));
+                             if (tried.after) rule.add_json("inputs_after", inputs_json(*tried.after, metadata_text));
                              return rule.text();
                          }));
         return out.text();
     }
-    return "null";
+    return take_back_json(settled, transaction_id);
 }
 
 } // namespace affiliate::core

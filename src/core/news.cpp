@@ -265,6 +265,8 @@ void place_refunds_without_reference(const CaseFile &file, std::vector<Draft> &d
             if (now < pinned_from) news.wake_at = std::min(news.wake_at.value_or(kForever), pinned_from);
             else news.new_matches.push_back({refund.id, target == nullptr ? std::string() : target->sale.row->transaction_id});
         }
+        news.placed.push_back({refund.id, target == nullptr ? std::string() : target->sale.row->transaction_id, false,
+                               pinned == file.refund_matches.end() && now < later(refund.recorded_at, file.program->late_grace)});
         if (target != nullptr) place(refund, *target, *file.program, news);
         else if (!refund.is_test)
             news.reviews.push_back({"refund_without_sale", refund.id, "no single open sale to take back"});
@@ -347,7 +349,9 @@ News read_news(const CaseFile &file, Time now) {
             else news.reviews.push_back({"adjustment_without_sale", item.id, "it names no original"});
             continue;
         }
-        if (Draft *draft = find(item.original)) place(item, *draft, *file.program, news);
+        Draft *const draft = find(item.original);
+        news.placed.push_back({item.id, draft == nullptr ? std::string() : item.original});
+        if (draft != nullptr) place(item, *draft, *file.program, news);
         else news.reviews.push_back({"refund_without_sale", item.id, "the transaction it refers to is unknown"});
     }
     if (!without_reference.empty())

@@ -49,8 +49,15 @@ struct Sale {
     Decimal net() const;
 };
 
+/// A refund, chargeback or adjustment that is a row of its own, and the sale it takes back; empty = none, a review says why.
+struct Placed {
+    std::string transaction_id, sale_id;
+    bool by_reference = true, may_change = false; ///< may_change: not pinned yet (W12)
+};
+
 struct News {
     std::vector<Sale> sales;
+    std::vector<Placed> placed;
     std::vector<Review> reviews;
     std::vector<RefundMatch> new_matches;  ///< refunds without reference that are pinned from now on
     std::optional<Time> wake_at;           ///< when a match may still change: settle again then

@@ -21,7 +21,8 @@ bool Fold::self(int affiliate_no, const Order *order) const {
 
 void Fold::win(Decision &decision, int winner, const Order *order) {
     Candidate &candidate = decision.candidates[static_cast<std::size_t>(winner)];
-    if (self(candidate.affiliate_no, order)) {
+    // an operator who names the affiliate has seen who he is
+    if (candidate.method != Method::override_ && self(candidate.affiliate_no, order)) {
         candidate.code = "self_referral";
         decision.code = "self_referral";
         review("self_referral", order == nullptr ? std::string() : order->key, candidate.ref);

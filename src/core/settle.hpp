@@ -68,7 +68,11 @@ Outcome post(const CaseFile &file, const Settled &settled);
 void grade_reviews(const CaseFile &file, const Settled &settled, std::vector<Review> &reviews);
 
 /// One conversion of a settled case file as JSON, for explain(), attribute() and quote_commission(): what is known of
-/// the sale, who competed, every rule that was tried with its inputs, and what it gives. "null" where it is unknown.
-std::string explain_json(const Rulebook &rulebook, const Settled &settled, const std::string &transaction_id);
+/// the sale, who competed, every rule that was tried with its inputs, and what it gives. Of a refund, chargeback or
+/// adjustment: the sale it takes back, or the reviews that say why none. "null" where it is unknown. `metadata_text` makes
+/// JSON text of the bytes of a metadata value.
+using MetadataText = std::string (*)(const std::string &bytes);
+std::string explain_json(const Rulebook &rulebook, const Settled &settled, const std::string &transaction_id,
+                         MetadataText metadata_text);
 
 } // namespace affiliate::core

@@ -37,18 +37,34 @@ Answer ask(const std::string &customer, int program_no, Datum hypothetical) {
     return answer;
 }
 
+/// The text of a jsonb value, from its bytes without header.
+std::string jsonb_text(const std::string &bytes) {
+    Datum const value = make_varlena(bytes);
+    return call([value] { return DatumGetCString(DirectFunctionCall1(jsonb_out, value)); });
+}
+
+/// Is one of the first `count` arguments null?
+bool any_is_null(FunctionCallInfo fcinfo, int count) {
+    for (int i = 0; i < count; ++i)
+        if (PG_ARGISNULL(i)) return true;
+    return false;
+}
+
 } // namespace
 
-/// _explain(customer_id, program_no, transaction_id, hypothetical jsonb) -> jsonb
+/// _explain(customer_id, program_no, transaction_id, hypothetical jsonb) -> jsonb; null where a name is null. Not strict:
+/// `hypothetical` may be null.
 AFFILIATE_FUNCTION(affiliate_explain) {
+    if (any_is_null(fcinfo, 3)) PG_RETURN_NULL();
     std::string const customer = read_bytes(PG_GETARG_DATUM(0)), transaction = read_bytes(PG_GETARG_DATUM(2));
     Datum const hypothetical = PG_ARGISNULL(3) ? 0 : PG_GETARG_DATUM(3);
     Answer const answer = ask(customer, PG_GETARG_INT32(1), hypothetical);
-    return make_jsonb(answer.file ? core::explain_json(rulebook(), answer.settled, transaction) : "null");
+    return make_jsonb(answer.file ? core::explain_json(rulebook(), answer.settled, transaction, jsonb_text) : "null");
 }
 
-/// _owner_of(customer_id, program_no, at, account_id) -> affiliate_no, null for nobody
+/// _owner_of(customer_id, program_no, at, account_id) -> affiliate_no, null for nobody. Not strict: `account_id` may be null.
 AFFILIATE_FUNCTION(affiliate_owner_of) {
+    if (any_is_null(fcinfo, 3)) PG_RETURN_NULL();
     std::string const customer = read_bytes(PG_GETARG_DATUM(0));
     std::string const account = PG_ARGISNULL(3) ? std::string() : read_bytes(PG_GETARG_DATUM(3));
     Answer const answer = ask(customer, PG_GETARG_INT32(1), 0);

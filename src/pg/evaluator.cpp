@@ -74,6 +74,23 @@ constexpr Field kFields[] = {
 };
 #undef FIELD
 
+/// A security-restricted operation: what a rule calls makes no temporary object and changes no role. Neither call can
+/// raise an error, and the abort of a transaction restores the context too.
+class Restricted {
+public:
+    Restricted() {
+        GetUserIdAndSecContext(&user_, &context_);
+        SetUserIdAndSecContext(user_, context_ | SECURITY_RESTRICTED_OPERATION);
+    }
+    ~Restricted() { SetUserIdAndSecContext(user_, context_); }
+    Restricted(const Restricted &) = delete;
+    Restricted &operator=(const Restricted &) = delete;
+
+private:
+    Oid user_ = InvalidOid;
+    int context_ = 0;
+};
+
 } // namespace
 
 SqlEvaluator::SqlEvaluator(MemoryContext context) : context_(context) {
@@ -92,6 +109,7 @@ SqlEvaluator::SqlEvaluator(MemoryContext context) : context_(context) {
 SqlEvaluator::Compiled &SqlEvaluator::compiled(const core::PlanRule &rule) {
     auto const [it, inserted] = rules_.try_emplace(rule.no);
     if (!inserted && it->second.amount != nullptr) return it->second;
+    Restricted const restricted; // planning folds constants, which calls functions as well
     it->second.always = rule.condition == "true";
     if (!it->second.always)
         it->second.condition = RuleExpression::compile(rule.condition, RuleExpression::Wants::boolean, context_);
@@ -100,6 +118,7 @@ SqlEvaluator::Compiled &SqlEvaluator::compiled(const core::PlanRule &rule) {
 }
 
 Datum SqlEvaluator::run(RuleExpression &expression, const RuleInput &input, bool &is_null) {
+    Restricted const restricted;
     bool *const nulls = reinterpret_cast<bool *>(nulls_.data());
     for (int attribute = -1; (attribute = bms_next_member(expression.columns(), attribute)) >= 0;) {
         auto const index = static_cast<std::size_t>(attribute) - 1;

@@ -166,7 +166,8 @@ RuleExpression *RuleExpression::compile(std::string_view text, Wants wants, Memo
     if (text.size() > max_rule_text_bytes)
         throw core::Error("AF001", std::string("rule ").append(rule.noun).append(" is too long"),
                           "It has " + std::to_string(text.size()) + " bytes; at most " +
-                              std::to_string(max_rule_text_bytes) + " are allowed.");
+                              std::to_string(max_rule_text_bytes) + " are allowed.",
+                          "Divide it into several rules of one rule_group; the first that matches wins.");
 
     // Both contexts hang below the caller's, so that a failure leaves nothing in `parent`.
     MemoryContext const caller = CurrentMemoryContext;

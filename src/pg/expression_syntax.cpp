@@ -129,6 +129,10 @@ void RuleText::refuse(std::string_view what, int location, std::string_view hint
 }
 
 void RuleText::invalid(std::string_view what, int character, std::string_view hint) const {
+    if (hint.empty())
+        hint = noun == std::string_view("amount")
+                   ? "An amount is one expression that gives a number, for example: round(net * 0.10, 2)."
+                   : "A condition is one expression that is true or false, for example: sale_kind = 'purchase' AND net > 0.";
     throw core::Error("AF002", std::string("rule ").append(noun).append(" is not valid"),
                       sentence(what, character), std::string(hint), character);
 }

@@ -91,6 +91,8 @@ BEGIN
         IF NOT EXISTS (SELECT FROM affiliate.currency AS c WHERE c.currency = code) THEN
             RAISE EXCEPTION USING ERRCODE = 'AF013',
                 MESSAGE = format('currency "%s" is not known', code),
+                DETAIL = CASE TG_TABLE_NAME WHEN 'program' THEN format('Program "%s" was not stored.', to_jsonb(NEW) ->> 'program_id')
+                         ELSE format('The rate from "%s" to "%s" was not stored.', to_jsonb(NEW) ->> 'from_currency', to_jsonb(NEW) ->> 'to_currency') END,
                 HINT = 'Use an ISO 4217 code in capitals, or add the currency to affiliate.currency.',
                 SCHEMA = TG_TABLE_SCHEMA, TABLE = TG_TABLE_NAME;
         END IF;

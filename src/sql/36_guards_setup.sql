@@ -44,7 +44,13 @@ BEGIN
         SELECT t, '%s_in_use', 'BEFORE INSERT OR DELETE OR UPDATE ON affiliate.%I FOR EACH ROW EXECUTE FUNCTION affiliate._refuse_used_row()', 'O'
         FROM unnest('{plan_rule,ladder_band}'::text[]) AS t
         UNION ALL
+        SELECT t, '%s_values', 'BEFORE INSERT OR UPDATE ON affiliate.%I FOR EACH ROW EXECUTE FUNCTION affiliate._check_rulebook_values()', 'O'
+        FROM unnest('{program,affiliate,affiliate_alias,campaign,traffic_source,link,coupon,product,plan,ladder,plan_rule,agreement,attribution_override}'::text[]) AS t
+        UNION ALL
         VALUES
+            -- after the trigger above, in the order of their names
+            ('coupon', '%s_values_overlap', 'BEFORE INSERT OR UPDATE ON affiliate.%I FOR EACH ROW EXECUTE FUNCTION affiliate._check_coupon_overlap()', 'O'),
+            ('agreement', '%s_values_overlap', 'BEFORE INSERT OR UPDATE ON affiliate.%I FOR EACH ROW EXECUTE FUNCTION affiliate._check_agreement_overlap()', 'O'),
             ('schema_version', '%s_rulebook_changed', 'AFTER INSERT OR DELETE OR UPDATE ON affiliate.%I FOR EACH ROW EXECUTE FUNCTION affiliate._rulebook_changed()', 'A'),
             ('program', '%s_currency', 'BEFORE INSERT OR UPDATE ON affiliate.%I FOR EACH ROW EXECUTE FUNCTION affiliate._check_currencies()', 'O'),
             ('fx_rate', '%s_currency', 'BEFORE INSERT OR UPDATE ON affiliate.%I FOR EACH ROW EXECUTE FUNCTION affiliate._check_currencies()', 'O'),

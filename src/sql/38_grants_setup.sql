@@ -106,16 +106,17 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     superusers_only constant text[] := '{setup,uninstall}';
-    -- column defaults are evaluated with the rights of whoever inserts
-    for_writers constant text[] := '{_now,_default_program,new_click_id,version}';
+    -- column defaults are evaluated with the rights of whoever inserts; a checkout may ask before it sells
+    for_writers constant text[] := '{_now,_default_program,new_click_id,version,owner_of,attribute,quote_commission}';
     -- what they ask, and what that calls in turn
     for_readers constant text[] := '{version,balance,find_conversion,explain,owner_of,attribute,quote_commission,health,verify,
         check_rule_text,evaluate_rule_text,rule_functions,rule_operators,new_click_id,
-        _now,_default_program,_affiliate_no,_program_no,_known_program,_refuse_argument,_explain,_owner_of,_what_if,_filled_in,
+        _now,_default_program,_affiliate_no,_program_no,_refuse_argument,_quoted,_explain,_filled_in,
         _plain_reason,_drain_job,_verify_ledger,_verify_counts,_verify_decisions,_verify_references,_verify_catalog,
         _guard_triggers,_rulebook_tables}';
-    -- called by triggers with the rights of whoever writes the rulebook, and by what administrators call
-    for_admins constant text[] := '{_concerned_program,_rulebook_scope,_rebuild_upline,_drain_failed,_cron_hint}';
+    -- called by triggers with the rights of whoever writes the rulebook, and by what administrators call: the job of
+    -- schedule_jobs() is the caller's own, and what _audit writes an administrator may write anyway
+    for_admins constant text[] := '{_concerned_program,_rulebook_scope,_rebuild_upline,_id_columns,_audit,_force_sync,_drain_failed,_cron_hint}';
 BEGIN
     RETURN QUERY
     SELECT r.role_name

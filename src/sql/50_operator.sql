@@ -12,6 +12,16 @@ END
 $$;
 COMMENT ON FUNCTION affiliate._audit(text, text, jsonb) IS 'Writes audit_log, and makes the commit of this transaction wait for the disk.';
 
+CREATE FUNCTION affiliate._quoted(value text) RETURNS text
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN CASE WHEN value IS NULL THEN 'null' WHEN length(value) > 100 THEN format('"%s.."', left(value, 100)) ELSE format('"%s"', value) END;
+END
+$$;
+COMMENT ON FUNCTION affiliate._quoted(text) IS 'A value as messages show it: in quotes, clipped, or null.';
+
 CREATE FUNCTION affiliate._program_no(program text) RETURNS integer
 LANGUAGE plpgsql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
@@ -21,8 +31,10 @@ DECLARE
 BEGIN
     IF found_no IS NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'AF012',
-            MESSAGE = format('program "%s" does not exist', program),
-            HINT = 'The programs are the rows of affiliate.program.';
+            MESSAGE = format('program %s does not exist', affiliate._quoted(program)),
+            DETAIL = coalesce((SELECT format('There is "%s".', p.program_id) FROM affiliate.program AS p
+                               ORDER BY lower(p.program_id) = lower(btrim(program)) DESC NULLS LAST, p.program_id LIMIT 1), 'There is no program yet.'),
+            HINT = 'Name a row of affiliate.program; ids are compared byte for byte.';
     END IF;
     RETURN found_no;
 END
@@ -38,8 +50,11 @@ DECLARE
 BEGIN
     IF found_no IS NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'AF016',
-            MESSAGE = format('affiliate "%s" does not exist', affiliate),
-            HINT = 'The affiliates are the rows of affiliate.affiliate.';
+            MESSAGE = format('affiliate %s does not exist', affiliate._quoted(affiliate)),
+            DETAIL = coalesce((SELECT format('There is "%s".', f.affiliate_id) FROM affiliate.affiliate AS f
+                               WHERE lower(f.affiliate_id) = lower(btrim(affiliate)) ORDER BY f.affiliate_id LIMIT 1),
+                              'No affiliate has this id, in capitals or small letters.'),
+            HINT = 'Name a row of affiliate.affiliate; ids are compared byte for byte.';
     END IF;
     RETURN found_no;
 END
@@ -52,7 +67,8 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
     RAISE EXCEPTION USING ERRCODE = 'AF033',
-        MESSAGE = format('invalid value for argument "%s": %s', name, coalesce(format('"%s"', value), 'null')),
+        MESSAGE = format('invalid value for argument "%s": %s', name, affiliate._quoted(value)),
+        DETAIL = 'The call was refused and changed nothing.',
         HINT = format('Give %s.', expected);
 END
 $$;
@@ -100,6 +116,9 @@ BEGIN
            IS DISTINCT FROM (of_program_no, owner_no, kind, amount, reason) THEN
             RAISE EXCEPTION USING ERRCODE = 'AF011',
                 MESSAGE = format('adjustment "%s" exists with other content', new_id),
+                DETAIL = format('It is a %s of %s for "%s", requested by "%s" at %s: %s.', stored.kind, stored.amount,
+                                (SELECT f.affiliate_id FROM affiliate.affiliate AS f WHERE f.affiliate_no = stored.affiliate_no),
+                                stored.requested_by, stored.requested_at, stored.reason),
                 HINT = 'Use another adjustment_id, or none.';
         END IF;
         RETURN new_id;
@@ -153,7 +172,8 @@ BEGIN
     ELSIF stored.state <> 'requested' THEN
         RAISE EXCEPTION USING ERRCODE = 'AF030',
             MESSAGE = format('adjustment "%s" is already %s', wanted_id, stored.state),
-            DETAIL = format('By "%s" at %s.', stored.decided_by, stored.decided_at);
+            DETAIL = format('By "%s" at %s.', stored.decided_by, stored.decided_at),
+            HINT = 'To undo what was approved request the opposite with affiliate.adjust().';
     END IF;
     RETURN stored;
 END

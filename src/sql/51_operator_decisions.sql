@@ -43,11 +43,21 @@ $$;
 REVOKE ALL ON FUNCTION affiliate.reassign(text, text, text, text, timestamptz, text, text, text) FROM PUBLIC;
 COMMENT ON FUNCTION affiliate.reassign(text, text, text, text, timestamptz, text, text, text) IS 'Decides who earned a customer''s orders, from now or since a date, or one order; and settles the customer.';
 
---| Closes a review case with `approve`, `reject`, `reassign` or `ignore` and a note, and settles its customer. `reassign`
---| needs the affiliate, and decides the order of the case, or the customer from now on when the case names no order.
+--| Closes a review case with `approve`, `reject`, `reassign` or `ignore` and a note, and settles its customer.
 --|
---| Errors: `AF030` the case is closed; `AF033` no such case, unknown action, or an affiliate with another action than
---| reassign; `AF016` unknown affiliate.
+--| * `reassign` needs the affiliate, and decides the order of the case, or the customer from now on when the case names no
+--|   order.
+--| * `approve` of a case `self_referral` says that the referral is legitimate: an override for that order (or, of a
+--|   registration, for the customer's orders from the registration on) and the affiliate who was stopped is written, so that
+--|   its lines earn.
+--| * `reject` leaves what was decided: of `self_referral` nobody earns.
+--| * Of all other kinds (`declared_changed`, `unknown_click`, `unknown_coupon`, `unknown_affiliate`, `original_missing`,
+--|   `refund_without_sale`, `adjustment_without_sale`, `refund_mismatch`, `refund_above_sale`) `approve` and `reject` are
+--|   recorded only; what they say is written as a fact, a row of the rulebook, or with `reassign`.
+--| * `ignore` is recorded only.
+--|
+--| Errors: `AF030` the case is closed, or nobody was stopped in it; `AF033` no such case, unknown action, or an affiliate
+--| with another action than reassign; `AF016` unknown affiliate.
 CREATE FUNCTION affiliate.review_close(case_id bigint, action text, note text, affiliate text DEFAULT NULL) RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
@@ -63,7 +73,8 @@ BEGIN
     ELSIF stored.state = 'closed' THEN
         RAISE EXCEPTION USING ERRCODE = 'AF030',
             MESSAGE = format('review case %s is already closed', case_id),
-            DETAIL = format('By "%s" at %s: %s.', stored.closed_by, stored.closed_at, stored.action);
+            DETAIL = format('By "%s" at %s: %s.', stored.closed_by, stored.closed_at, stored.action),
+            HINT = 'A case is closed once; affiliate.reassign() decides anew who earned an order.';
     ELSIF action IS NULL OR action NOT IN ('approve', 'reject', 'reassign', 'ignore') THEN
         PERFORM affiliate._refuse_argument('action', action, 'approve, reject, reassign or ignore');
     ELSIF (action = 'reassign') <> (affiliate IS NOT NULL) THEN
@@ -82,13 +93,47 @@ BEGIN
             transaction_id => (SELECT c.transaction_id FROM affiliate.conversion AS c
                                WHERE c.customer_id = stored.customer_id AND c.transaction_id = stored.subject_id AND c.kind = 'transaction'
                                  AND c.program_no = stored.program_no));
+    ELSIF action = 'approve' AND stored.kind = 'self_referral' THEN
+        PERFORM affiliate._approve_self_referral(stored.customer_id, stored.program_no, stored.subject_id, format('review case %s: %s', case_id, note));
     ELSIF stored.customer_id <> '' THEN
         PERFORM affiliate.resettle(ARRAY[stored.customer_id]);
     END IF;
 END
 $$;
 REVOKE ALL ON FUNCTION affiliate.review_close(bigint, text, text, text) FROM PUBLIC;
-COMMENT ON FUNCTION affiliate.review_close(bigint, text, text, text) IS 'Closes a review case with an action and a note, and settles its customer.';
+COMMENT ON FUNCTION affiliate.review_close(bigint, text, text, text) IS 'Closes a review case with an action and a note, and settles its customer. approve of self_referral lets its order earn, reassign decides it; approve and reject of other kinds are recorded only.';
+
+-- The order (order_id, or transaction_id) that self-referral stopped; empty = the registration.
+CREATE FUNCTION affiliate._approve_self_referral(customer text, of_program_no integer, stopped_order text, reason text) RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    stopped record;
+BEGIN
+    SELECT c.transaction_id, c.kind, c.ordered_at, c.occurred_at, f.affiliate_id, p.program_id INTO stopped
+    FROM affiliate.conversion AS c
+    JOIN affiliate.program AS p USING (program_no)
+    CROSS JOIN LATERAL jsonb_array_elements(c.candidates) AS k (candidate)
+    JOIN affiliate.affiliate AS f ON f.affiliate_no = (candidate ->> 'affiliate_no')::integer
+    WHERE c.customer_id = customer AND c.program_no = of_program_no AND candidate ->> 'code' = 'self_referral'
+      AND CASE WHEN stopped_order = '' THEN c.kind = 'registration' ELSE c.kind = 'transaction' AND stopped_order IN (c.order_key, c.transaction_id) END
+    ORDER BY c.transaction_id LIMIT 1;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION USING ERRCODE = 'AF030',
+            MESSAGE = 'no affiliate is stopped by self-referral here any more',
+            DETAIL = format('The %s of customer %s was decided anew since the case was opened.',
+                            CASE WHEN stopped_order = '' THEN 'registration' ELSE 'order ' || affiliate._quoted(stopped_order) END, affiliate._quoted(customer)),
+            HINT = 'Close it with ignore, or with reassign and the affiliate who is to earn.';
+    END IF;
+    IF stopped.kind = 'registration' THEN
+        PERFORM affiliate.reassign(customer, stopped.program_id, stopped.affiliate_id, 'since', coalesce(stopped.ordered_at, stopped.occurred_at), reason => reason);
+    ELSE
+        PERFORM affiliate.reassign(customer, stopped.program_id, stopped.affiliate_id, reason => reason, transaction_id => stopped.transaction_id);
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION affiliate._approve_self_referral(text, integer, text, text) IS 'Writes the override that lets an order earn which self-referral stopped, and settles the customer.';
 
 CREATE FUNCTION affiliate._decide_suspension(affiliate text, program text, kind text, reason text) RETURNS bigint
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
@@ -106,6 +151,7 @@ BEGIN
                       SELECT FROM affiliate.affiliate_status AS s WHERE s.affiliate_no = of_affiliate_no AND s.status = 'suspended') THEN
         RAISE EXCEPTION USING ERRCODE = 'AF030',
             MESSAGE = format('affiliate "%s" was never suspended', affiliate),
+            DETAIL = 'Neither its initial_status nor a row of affiliate.affiliate_status says so.',
             HINT = 'Only the money of suspended affiliates is released or forfeited; use affiliate.adjust() otherwise.';
     END IF;
     SELECT count(*) INTO lines FROM affiliate.commission AS c
@@ -116,6 +162,8 @@ BEGIN
     IF NOT FOUND THEN
         RAISE EXCEPTION USING ERRCODE = 'AF030',
             MESSAGE = format('money of affiliate "%s" up to this instant is already decided', affiliate),
+            DETAIL = (SELECT format('It was decided as %s by "%s" at %s: %s.', d.kind, d.decided_by, d.decided_at, d.reason) FROM affiliate.suspension_decision AS d
+                      WHERE d.program_no = of_program_no AND d.affiliate_no = of_affiliate_no ORDER BY d.up_to DESC LIMIT 1),
             HINT = 'See affiliate.suspension_decision.';
     END IF;
     PERFORM affiliate._audit(kind, affiliate, jsonb_build_object('program', program, 'reason', reason, 'lines', lines));

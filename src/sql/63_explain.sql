@@ -5,20 +5,29 @@ LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    field record;
+    filled text;
 BEGIN
-    FOR field IN SELECT key, value FROM jsonb_each(inputs) ORDER BY length(key) DESC, key LOOP
-        expression := regexp_replace(expression, '(^|[^a-z_0-9''.])' || field.key || '(?![a-z_0-9''(])',
-            '\1' || CASE jsonb_typeof(field.value) WHEN 'string' THEN quote_literal(field.value #>> '{}') ELSE field.value #>> '{}' END, 'g');
-    END LOOP;
-    RETURN expression;
+    -- one pass over the words, so that nothing inside of a text or of a value that was filled in is taken for a name
+    SELECT string_agg(CASE
+        WHEN NOT inputs ? lower(t.word) OR t.before = '.' OR t.after = '(' THEN t.word
+        WHEN jsonb_typeof(inputs -> lower(t.word)) IN ('number', 'boolean') THEN inputs ->> lower(t.word)
+        WHEN jsonb_typeof(inputs -> lower(t.word)) = 'string' THEN quote_literal(inputs ->> lower(t.word))
+        ELSE quote_literal(inputs ->> lower(t.word)) || '::jsonb' END || t.blank, '' ORDER BY t.n) INTO filled
+    FROM (SELECT m.part[1] AS word, m.part[2] AS blank, m.n, lag(m.part[1]) OVER w AS before, lead(m.part[1]) OVER w AS after
+          FROM regexp_matches(' ' || expression,
+                   '(^ |''(?:[^'']|'''')*''|"(?:[^"]|"")*"|[[:alpha:]_][[:alnum:]_]*|[0-9.]+(?:[eE][+-]?[0-9]+)?|\S)(\s*)', 'g')
+               WITH ORDINALITY AS m (part, n)
+          WINDOW w AS (ORDER BY m.n)) AS t
+    WHERE t.n > 1 OR t.word <> ' ';
+    RETURN coalesce(filled, expression);
 END
 $$;
 COMMENT ON FUNCTION affiliate._filled_in(text, jsonb) IS 'A rule text with the values of its inputs in place of their names.';
 
 --| Explains one transaction line by line: what was sold and what was taken back, which touches competed and how each
 --| fared, which rules were tried with which values, the arithmetic, hold, and every ledger entry. `topic` groups the
---| lines: sale, touch, decision, rule, commission, entry. For operators: it names other affiliates.
+--| lines: sale, touch, decision, rule, commission, entry. Of a refund, chargeback or adjustment it names the sale that it
+--| takes back, or why it takes back none. For operators: it names other affiliates.
 --|
 --| Errors: `AF017` unknown transaction.
 CREATE FUNCTION affiliate.explain(transaction_id text) RETURNS TABLE (step integer, topic text, line text)
@@ -32,11 +41,15 @@ DECLARE
     sale jsonb;
     unit text;
 BEGIN
-    SELECT t.customer_id, coalesce(a.canonical_id, t.customer_id) AS canonical_id, p.program_no, p.currency, t.transaction_type, t.status, t.version
+    -- news that names no customer belongs to the customer of the sale it names
+    SELECT t.customer_id, coalesce(a.canonical_id, o.customer_id, t.customer_id) AS canonical_id, p.program_no, p.currency,
+           t.transaction_type, t.status, t.version, t.amount, t.currency AS own_currency, t.original_transaction_id, k.effect
     INTO fact
     FROM affiliate.transaction AS t
-    JOIN affiliate.program AS p ON p.program_id = t.program_id
-    LEFT JOIN affiliate.customer_alias AS a ON a.customer_id = t.customer_id
+    LEFT JOIN affiliate.transaction AS o ON t.customer_id = '' AND o.transaction_id = t.original_transaction_id
+    JOIN affiliate.program AS p ON p.program_id = coalesce(o.program_id, t.program_id)
+    LEFT JOIN affiliate.customer_alias AS a ON a.customer_id = coalesce(o.customer_id, t.customer_id)
+    LEFT JOIN affiliate.transaction_type AS k ON k.transaction_type = t.transaction_type OR t.transaction_type = ANY (k.words)
     WHERE t.transaction_id = explain.transaction_id;
     IF NOT FOUND THEN
         RAISE EXCEPTION USING ERRCODE = 'AF017', MESSAGE = format('transaction "%s" is not known', transaction_id),
@@ -49,7 +62,11 @@ BEGIN
     RETURN QUERY
     WITH line (topic, ord, line) AS (
         SELECT 'sale', 0, format('%s %s of customer %s, status %s, %s earlier report(s) of it',
-            fact.transaction_type, transaction_id, fact.customer_id, fact.status, fact.version)
+            fact.transaction_type, transaction_id, coalesce(nullif(fact.customer_id, ''), 'unknown'), fact.status, fact.version)
+        UNION ALL
+        SELECT 'sale', 1, format('%s of %s; it names %s', fact.effect, coalesce(fact.amount || ' ' || fact.own_currency, 'everything that was left'),
+            coalesce('the sale ' || fact.original_transaction_id, 'no sale'))
+        WHERE sale IS NULL AND fact.effect IN ('refund', 'chargeback', 'correction')
         UNION ALL
         SELECT 'sale', 1, format('ordered %s, %s', sale ->> 'ordered_at',
             CASE WHEN sale ->> 'completed_at' IS NULL THEN 'not completed' ELSE 'completed ' || (sale ->> 'completed_at') END)
@@ -76,10 +93,25 @@ BEGIN
             ELSE format('earned by %s through %s%s%s', answer ->> 'affiliate', answer ->> 'method',
                         CASE WHEN (answer ->> 'purchase_number')::integer > 0 THEN ', purchase number ' || (answer ->> 'purchase_number') ELSE '' END,
                         CASE WHEN answer ->> 'code' IS NOT NULL THEN ' (' || (answer ->> 'code') || ')' ELSE '' END) END
-        WHERE jsonb_typeof(answer) = 'object'
+        WHERE sale IS NOT NULL
         UNION ALL
         SELECT 'decision', 1, format('state %s%s', answer ->> 'state', CASE WHEN (answer ->> 'conflict')::boolean THEN '; several affiliates competed' ELSE '' END)
-        WHERE jsonb_typeof(answer) = 'object'
+        WHERE sale IS NOT NULL
+        UNION ALL
+        SELECT 'decision', 2, CASE
+            WHEN answer ->> 'takes_back' IS NOT NULL THEN format('takes back sale %s%s; SELECT * FROM affiliate.explain(%L) shows what that does to its commissions',
+                answer ->> 'takes_back',
+                CASE WHEN (answer ->> 'may_change')::boolean THEN ', the only open one at its time; that may change within the program''s late_grace'
+                     WHEN NOT (answer ->> 'by_reference')::boolean THEN ', the only open one at its time' ELSE '' END, answer ->> 'takes_back')
+            WHEN fact.effect NOT IN ('refund', 'chargeback', 'correction') THEN format('nothing is decided: its type has the effect %s', fact.effect)
+            WHEN fact.canonical_id = '' THEN format('takes back nothing yet: it waits for the sale %s', fact.original_transaction_id)
+            ELSE 'takes back nothing' END
+        WHERE sale IS NULL
+        UNION ALL
+        SELECT 'decision', 2 + n::integer, format('under review: %s (%s)%s', r ->> 'kind', r ->> 'detail',
+            (SELECT ', closed with ' || c.action FROM affiliate.review_case AS c
+             WHERE c.kind = r ->> 'kind' AND c.customer_id = fact.canonical_id AND c.subject_id = explain.transaction_id AND c.state = 'closed'))
+        FROM jsonb_array_elements(answer -> 'reviews') WITH ORDINALITY AS k (r, n)
         UNION ALL
         SELECT 'rule', n::integer, format('rule %s%s for %s: when %s -> %s%s', r ->> 'rule_no', coalesce(' "' || (r ->> 'rule') || '"', ''),
             r ->> 'beneficiary', affiliate._filled_in(r ->> 'condition', r -> 'inputs'),

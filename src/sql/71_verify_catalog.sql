@@ -18,10 +18,18 @@ BEGIN
        OR pg_get_triggerdef(t.oid) <> format('CREATE TRIGGER %I %s', g.trigger_name, g.definition);
 
     RETURN QUERY
-    SELECT 'trigger', ''::text, format('%s trigger %s', t.tgrelid::regclass, t.tgname), 'The trigger is disabled; what is written is not settled.'
+    SELECT 'trigger', ''::text, format('%s trigger %s', t.tgrelid::regclass, t.tgname),
+           format('tgenabled is %s instead of O: %s; run affiliate.setup().', t.tgenabled,
+                  CASE WHEN t.tgenabled = 'A' THEN 'it fires under session_replication_role = replica too'
+                       ELSE 'the trigger is disabled, what is written is not settled' END)
     FROM pg_trigger AS t JOIN pg_proc AS p ON p.oid = t.tgfoid
-    WHERE p.pronamespace = 'affiliate'::regnamespace AND t.tgenabled IN ('D', 'R') AND NOT t.tgisinternal
-      AND NOT EXISTS (SELECT FROM affiliate._guard_triggers() AS g WHERE g.trigger_name = t.tgname);
+    WHERE p.pronamespace = 'affiliate'::regnamespace AND t.tgenabled <> 'O' AND NOT t.tgisinternal
+      AND NOT EXISTS (SELECT FROM affiliate._guard_triggers() AS g WHERE g.trigger_name = t.tgname)
+    UNION ALL
+    SELECT DISTINCT 'trigger', '', format('%s constraint %s', t.tgrelid::regclass, k.conname),
+           'The foreign key is disabled, rows may hang on nothing; run affiliate.setup(), then affiliate.verify() again.'
+    FROM pg_trigger AS t JOIN pg_class AS c ON c.oid = t.tgrelid JOIN pg_constraint AS k ON k.oid = t.tgconstraint
+    WHERE c.relnamespace = 'affiliate'::regnamespace AND t.tgisinternal AND t.tgenabled <> 'O';
 
     RETURN QUERY
     SELECT 'trigger', ''::text, format('affiliate.%s', w.name), format('No trigger calls affiliate.%s() on %s; run affiliate.setup().', w.function_name, w.done)

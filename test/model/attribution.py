@@ -443,7 +443,7 @@ class Fold:
             self.hit('W4 ' + touch.method, order.key)
             if touch.method == 'override':
                 self.hit('W14 reassigned', order.key)
-        if touch.affiliate and (touch.is_self or self.is_self(touch.affiliate, order)):
+        if touch.affiliate and touch.method != 'override' and (touch.is_self or self.is_self(touch.affiliate, order)):
             if not phantom:
                 self.hit('W3 self-referral', order.key)
             return Decision(referred_at=at)

@@ -1,6 +1,6 @@
 -- House rules that the catalog can answer: comments, search_path, marks, names, keys.
 BEGIN;
-SELECT plan(18);
+SELECT plan(19);
 
 CREATE TEMP VIEW own_function AS
 SELECT p.*, p.oid::regprocedure::text AS signature, l.lanname FROM pg_proc AS p JOIN pg_language AS l ON l.oid = p.prolang
@@ -22,12 +22,15 @@ SELECT set_eq($$SELECT proname::text FROM own_function WHERE prokind = 'p' AND l
 SELECT is_empty($$SELECT signature, lanname FROM own_function WHERE lanname NOT IN ('c', 'plpgsql', 'sql')$$, 'no other languages');
 SELECT set_eq($$SELECT proname::text FROM own_function WHERE provolatile = 'v' AND proparallel <> 'u'$$, '{new_click_id}'::text[],
     'what is volatile is parallel unsafe, random numbers excepted');
+SELECT set_eq($$SELECT proname::text FROM own_function WHERE lanname = 'c' AND NOT proisstrict AND prorettype <> 'trigger'::regtype$$,
+    '{_explain,_owner_of}'::text[], 'functions in C are strict; these two take a null by themselves');
 SELECT is_empty($$SELECT signature FROM own_function WHERE prorettype = 'trigger'::regtype AND (provolatile <> 'v' OR prosecdef)$$,
     'trigger functions are volatile, and run with nobody else''s rights');
 SELECT is_empty($$SELECT signature FROM own_function WHERE lanname = 'sql' AND (prosecdef OR proconfig IS NOT NULL)$$, 'SQL functions can be inlined');
 
 SELECT set_eq($$SELECT proname::text FROM own_function WHERE prosecdef$$,
-    '{adjust,adjust_approve,adjust_reject,reassign,review_close,release,forfeit,record_payment,_drain_failed}'::text[], 'the functions that run with the owner''s rights');
+ '{adjust,adjust_approve,adjust_reject,reassign,review_close,release,forfeit,record_payment,_drain_failed,
+       owner_of,attribute,quote_commission}'::text[], 'the functions that run with the owner''s rights');
 SELECT is_empty($$SELECT relname FROM own_relation AS c WHERE relkind = 'v' AND NOT coalesce('security_invoker=true' = ANY (reloptions), false)$$,
     'views run with the rights of the reader');
 

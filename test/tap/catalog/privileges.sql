@@ -1,6 +1,6 @@
 -- Who may do what: the matrix of roles, tables and privileges, and what it means in practice.
 BEGIN;
-SELECT plan(37);
+SELECT plan(46);
 SET LOCAL client_min_messages = warning;
 
 CREATE TEMP TABLE kind_of AS
@@ -47,9 +47,12 @@ SELECT is_empty($$SELECT c.relname, r.role_name FROM pg_class AS c CROSS JOIN (V
 SELECT is_empty($$SELECT p.oid::regprocedure FROM pg_proc AS p WHERE p.pronamespace = 'affiliate'::regnamespace
     AND has_function_privilege('affiliate_test_nobody', p.oid, 'EXECUTE')$$, 'PUBLIC may call nothing');
 SELECT set_eq($$SELECT p.proname::text FROM pg_proc AS p WHERE p.pronamespace = 'affiliate'::regnamespace AND has_function_privilege('affiliate_writer', p.oid, 'EXECUTE')$$,
-    '{_now,_default_program,new_click_id,version}'::text[], 'writers call what column defaults need');
-SELECT is_empty($$SELECT p.proname FROM pg_proc AS p WHERE p.pronamespace = 'affiliate'::regnamespace AND p.prosecdef AND has_function_privilege('affiliate_reader', p.oid, 'EXECUTE')$$,
-    'readers call nothing that runs with the owner''s rights');
+    '{_now,_default_program,new_click_id,version,owner_of,attribute,quote_commission}'::text[],
+    'writers call what column defaults need, and what a checkout asks');
+SELECT set_eq($$SELECT p.proname::text, r.role_name FROM pg_proc AS p CROSS JOIN (VALUES ('affiliate_reader'), ('affiliate_writer')) AS r (role_name)
+    WHERE p.pronamespace = 'affiliate'::regnamespace AND p.prosecdef AND has_function_privilege(r.role_name, p.oid, 'EXECUTE')$$,
+    $$SELECT f, r FROM unnest('{owner_of,attribute,quote_commission}'::text[]) AS f, unnest('{affiliate_reader,affiliate_writer}'::text[]) AS r$$,
+    'readers and writers call nothing that runs with the owner''s rights but the questions of a checkout');
 SELECT set_eq($$SELECT p.proname::text FROM pg_proc AS p WHERE p.pronamespace = 'affiliate'::regnamespace AND p.proname NOT LIKE '\_%'
     AND NOT has_function_privilege('affiliate_admin', p.oid, 'EXECUTE')$$, '{setup,uninstall}'::text[], 'administrators call everything public but setup and uninstall');
 SELECT is_empty($$SELECT p.proname FROM pg_proc AS p WHERE p.pronamespace = 'affiliate'::regnamespace AND p.prorettype = 'trigger'::regtype
@@ -89,6 +92,12 @@ SELECT lives_ok($$DELETE FROM affiliate.customer_pii WHERE customer_id = 'pc'$$,
 SELECT throws_ok($$INSERT INTO affiliate.customer (customer_id, program_id, recorded_at) VALUES ('pd', 'pp', now())$$, '42501', NULL, 'the time of recording is not given');
 SELECT throws_ok($$SELECT * FROM affiliate.commission$$, '42501', NULL, 'a shop sees no commissions');
 SELECT throws_ok($$UPDATE affiliate.program SET cooling_off = '0'$$, '42501', NULL, 'and changes no rules');
+SELECT is((SELECT affiliate FROM affiliate.attribute('pc', click => 'pk', program => 'pp')), 'pa', 'but asks who would earn an order');
+SELECT lives_ok($$SELECT * FROM affiliate.quote_commission('pc', 10, click => 'pk', program => 'pp')$$, 'and what it would earn');
+SELECT lives_ok($$SELECT affiliate.owner_of('pc', program => 'pp')$$, 'and whose the customer is');
+SELECT throws_ok(format('SELECT affiliate.%s', call), '42501', NULL, 'not ' || call)
+FROM unnest(ARRAY['explain(''pt'')', '_explain(''pc'', 1, ''pt'', NULL)', '_what_if(''pc'', 1, ''{}'')', '_owner_of(''pc'', 1, now(), NULL)',
+    'find_conversion(''pa'', ''pt'')', 'balance(''pa'', ''pp'')']) AS call;
 RESET SESSION AUTHORIZATION;
 SELECT is((SELECT recorded_by FROM affiliate.transaction WHERE transaction_id = 'pt'), 'affiliate_test_shop', 'what it wrote bears its name');
 

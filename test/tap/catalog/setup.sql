@@ -1,6 +1,6 @@
 -- setup() run again changes nothing; uninstall() keeps every row and lets DROP EXTENSION work; setup() puts all back.
 BEGIN;
-SELECT plan(19);
+SELECT plan(22);
 SET LOCAL client_min_messages = warning;
 \ir _digest.sql
 CREATE TEMP TABLE fresh AS SELECT * FROM pg_temp.digest();
@@ -23,10 +23,27 @@ REVOKE SELECT ON affiliate.conversion FROM affiliate_reader;
 ALTER TABLE affiliate.click ALTER COLUMN clicked_at DROP DEFAULT;
 DELETE FROM affiliate.transaction_status WHERE status = 'paid';
 ALTER ROLE affiliate_owner LOGIN;
+-- as a restore with --disable-triggers that broke off
+ALTER TABLE affiliate.transaction DISABLE TRIGGER ALL;
+ALTER TABLE affiliate.plan_rule DISABLE TRIGGER ALL;
+ALTER TABLE affiliate.commission DISABLE TRIGGER ALL;
+ALTER TABLE affiliate.customer DISABLE TRIGGER customer_fact_update;
+ALTER TABLE affiliate.dispute ENABLE REPLICA TRIGGER dispute_settle_insert;
+ALTER TABLE affiliate.account ENABLE ALWAYS TRIGGER account_settle_update;
+SELECT set_eq($$SELECT subject FROM affiliate.verify() WHERE code = 'trigger' AND detail LIKE 'tgenabled is _ instead of O: %'$$,
+    '{affiliate.transaction trigger transaction_settle_insert,affiliate.transaction trigger transaction_settle_update,
+      affiliate.transaction trigger transaction_fact_update,affiliate.customer trigger customer_fact_update,
+      affiliate.dispute trigger dispute_settle_insert,affiliate.account trigger account_settle_update}'::text[],
+    'verify() notices triggers that do not settle');
+SELECT set_eq($$SELECT subject FROM affiliate.verify() WHERE code = 'trigger' AND subject LIKE '%constraint%'$$,
+    '{affiliate.plan_rule constraint plan_rule_plan_fkey,affiliate.plan_rule constraint plan_rule_ladder_fkey,
+      affiliate.commission constraint entry_commission_fkey}'::text[], 'and foreign keys that are not checked');
 SELECT affiliate.setup();
 SELECT is_empty('TABLE fresh EXCEPT SELECT * FROM pg_temp.digest()', 'after damage: what was lost is back');
 SELECT is_empty('SELECT * FROM pg_temp.digest() EXCEPT TABLE fresh', 'and what was added is gone');
 SELECT is_empty($$SELECT * FROM affiliate.verify() WHERE code IN ('trigger', 'object_owner', 'privilege')$$, 'verify() agrees');
+SELECT is_empty($$SELECT t.tgrelid::regclass, t.tgname FROM pg_trigger AS t JOIN pg_class AS c ON c.oid = t.tgrelid
+    WHERE c.relnamespace = 'affiliate'::regnamespace AND t.tgisinternal AND t.tgenabled <> 'O'$$, 'and every foreign key is checked again');
 
 -- what the firm changed stays
 UPDATE affiliate.currency SET exponent = 3 WHERE currency = 'USD';

@@ -18,7 +18,7 @@ INSERT INTO example (kind, expression, "character") VALUES
     ('amount', 'product', 1), ('amount', 'true', 1), ('amount', 'ordered_at', 1), ('amount', '''abc''', 1),
     ('amount', 'round(purchase_number)', 1), ('amount', 'CASE WHEN true THEN 1 ELSE ''a'' END', 28);
 
-SELECT plan(count(*)::integer + 6) FROM example;
+SELECT plan(2 * count(*)::integer + 6) FROM example;
 
 CREATE FUNCTION pg_temp.detail_of(kind text, expression text) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
@@ -31,6 +31,18 @@ EXCEPTION WHEN SQLSTATE 'AF002' THEN
     RETURN detail;
 END $$;
 
+CREATE FUNCTION pg_temp.hint_of(kind text, expression text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+    hint text;
+BEGIN
+    PERFORM affiliate.check_rule_text(kind, expression);
+    RETURN NULL;
+EXCEPTION WHEN SQLSTATE 'AF001' OR SQLSTATE 'AF002' THEN
+    GET STACKED DIAGNOSTICS hint = PG_EXCEPTION_HINT;
+    RETURN hint;
+END $$;
+
+SELECT matches(pg_temp.hint_of(kind, expression), '^([A-Z]|docs/).*\.$', kind || ' has a hint: ' || expression) FROM example ORDER BY n;
 SELECT matches(pg_temp.detail_of(kind, expression),
     CASE WHEN "character" IS NULL THEN '^(?!accepted)(?!.*at character).+$'
          ELSE format('at character %s of the %s\.$', "character", kind) END,

@@ -52,7 +52,7 @@ SELECT is((SELECT state FROM affiliate.adjustment WHERE adjustment_id = 'adj-5')
 SELECT results_eq($$SELECT eligible, negative, accrued FROM affiliate.balance('ann', 'op')$$, $$VALUES (125.50, -10::numeric, 115.50)$$, 'the balance');
 
 SELECT results_eq($$SELECT action, actor, acting_role FROM affiliate.audit_log WHERE object = 'adj-1' ORDER BY audit_id$$,
-    $$VALUES ('adjust', 'affiliate_test_olga', 'affiliate_owner'), ('adjust_approve', 'affiliate_test_oscar', 'affiliate_owner')$$, 'both steps are audited');
+    $$VALUES ('adjust', 'affiliate_test_olga', 'affiliate_test_olga'), ('adjust_approve', 'affiliate_test_oscar', 'affiliate_test_oscar')$$, 'both steps are audited');
 SELECT is_empty('SELECT pg_temp.violations()', 'verify() finds nothing');
 
 SET LOCAL SESSION AUTHORIZATION affiliate_test_rita;

@@ -29,7 +29,7 @@ SELECT is((SELECT customer_id::text FROM affiliate.attribution_override WHERE re
 -- reviews
 SELECT pg_temp.line('c7', 't70', 10, 0, '2025-06-10');
 INSERT INTO affiliate.review_case (case_id, kind, program_no, customer_id, subject_id) VALUES
-    (9001, 'self_referral', 81, 'c8', ''), (9002, 'conflict', 81, 'c7', 't70'), (9003, 'conflict', 81, 'c8', 'c8'), (9004, 'other', NULL, '', 'x');
+    (9001, 'declared_changed', 81, 'c8', ''), (9002, 'conflict', 81, 'c7', 't70'), (9003, 'conflict', 81, 'c8', 'c8'), (9004, 'other', NULL, '', 'x');
 SELECT is((SELECT count(*) FROM affiliate.review_open WHERE case_id BETWEEN 9001 AND 9004), 4::bigint, 'four cases are open');
 SET LOCAL SESSION AUTHORIZATION affiliate_test_olga;
 SELECT throws_ok($$SELECT affiliate.review_close(9999, 'ignore', 'n')$$, 'AF033', NULL, 'no such case');

@@ -1,0 +1,103 @@
+-- Values of rulebook rows that cannot be: an error of ours with the value and what to do; the constraints stay as the net.
+BEGIN;
+SELECT plan(44);
+SET LOCAL client_min_messages = warning;
+SET LOCAL TimeZone = 'UTC';
+INSERT INTO affiliate.program (program_no, program_id, currency) VALUES (91, 'p', 'USD'), (92, 'q', 'USD');
+INSERT INTO affiliate.affiliate (affiliate_no, affiliate_id) VALUES (91, 'ann'), (92, 'bob');
+INSERT INTO affiliate.plan (plan_no, program_no, plan_id) VALUES (91, 91, 'standard');
+CREATE FUNCTION pg_temp.error(statement text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+    state text; message text; detail text; hint text;
+BEGIN
+    EXECUTE statement;
+    RETURN 'no error';
+EXCEPTION WHEN OTHERS THEN
+    GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, message = MESSAGE_TEXT, detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
+    RETURN concat_ws(' | ', state, message, nullif(detail, ''), nullif(hint, ''));
+END
+$$;
+
+-- ids
+SELECT is(pg_temp.error($$INSERT INTO affiliate.program (program_id, currency) VALUES ('', 'USD')$$),
+    'AF018 | program_id of "program" is empty | It has no character but blanks. | Ids and codes have 1 to 500 bytes.', 'an empty id');
+SELECT is(pg_temp.error($$UPDATE affiliate.affiliate SET affiliate_id = repeat('é', 251) WHERE affiliate_no = 92$$),
+    format('AF018 | affiliate_id of "affiliate" is too long | "%s.." has 502 bytes. | Ids and codes have 1 to 500 bytes.', repeat('é', 40)), 'one that is too long');
+SELECT lives_ok($$UPDATE affiliate.affiliate SET affiliate_id = repeat('é', 250) WHERE affiliate_no = 92$$, '500 bytes are not');
+UPDATE affiliate.affiliate SET affiliate_id = 'bob' WHERE affiliate_no = 92;
+SELECT throws_ok(statement, 'AF018', NULL, statement) FROM unnest(ARRAY[
+    $$INSERT INTO affiliate.affiliate_alias VALUES ('crm', '', 91)$$,
+    $$INSERT INTO affiliate.campaign (program_no, campaign_id) VALUES (91, ' ')$$,
+    $$INSERT INTO affiliate.traffic_source (program_no, traffic_source) VALUES (91, '')$$,
+    $$INSERT INTO affiliate.link (link_id, program_no, affiliate_no) VALUES ('', 91, 91)$$,
+    $$INSERT INTO affiliate.coupon (program_no, code) VALUES (91, ' ')$$,
+    $$INSERT INTO affiliate.product (program_no, product_id) VALUES (91, '')$$,
+    $$INSERT INTO affiliate.plan (program_no, plan_id) VALUES (91, '')$$,
+    $$INSERT INTO affiliate.ladder (program_no, ladder_id) VALUES (91, '')$$,
+    $$INSERT INTO affiliate.agreement (program_no, affiliate_no, plan_id) VALUES (91, 91, '')$$,
+    $$INSERT INTO affiliate.attribution_override (program_no, customer_id, reason) VALUES (91, '', 'x')$$,
+    $$INSERT INTO affiliate.attribution_override (program_no, customer_id, transaction_id, reason) VALUES (91, 'c', '', 'x')$$]) AS statement;
+
+-- windows
+SELECT is(pg_temp.error($$UPDATE affiliate.program SET click_window = '-1 second' WHERE program_no = 91$$),
+    'AF019 | click_window of "program" is negative | It is "-00:00:01". | Give zero or more days, hours, minutes and seconds: months and years have no fixed length.', 'a negative window');
+SELECT is(pg_temp.error($$UPDATE affiliate.program SET ownership_window = '14 months' WHERE program_no = 91$$),
+    'AF019 | ownership_window of "program" has months or years | It is "1 year 2 mons". | Give zero or more days, hours, minutes and seconds: months and years have no fixed length.', 'a window without fixed length');
+SELECT throws_ok(statement, 'AF019', NULL, statement) FROM unnest(ARRAY[
+    $$UPDATE affiliate.program SET lead_window = '-1 day'$$, $$UPDATE affiliate.program SET late_grace = '-1 day'$$,
+    $$UPDATE affiliate.program SET cooling_off = '1 month'$$,
+    $$INSERT INTO affiliate.campaign (program_no, campaign_id, lead_window) VALUES (91, 'c', '-1 h')$$,
+    $$INSERT INTO affiliate.traffic_source (program_no, traffic_source, click_window) VALUES (91, 'c', '1 year')$$,
+    $$INSERT INTO affiliate.agreement (program_no, affiliate_no, plan_id, termination_tail) VALUES (91, 91, 'standard', '-1 day')$$,
+    $$INSERT INTO affiliate.plan_rule (plan_no, sequence_no, amount, hold) VALUES (91, 1, '1', '-1 day')$$]) AS statement;
+SET LOCAL IntervalStyle = 'sql_standard';
+SELECT throws_ok($$UPDATE affiliate.program SET click_window = '-1 day'$$, 'AF019', NULL, 'whatever the style of intervals');
+SELECT lives_ok($$UPDATE affiliate.program SET click_window = '1 day 2 hours', cooling_off = '0'$$, 'days, hours and nothing are windows');
+RESET IntervalStyle;
+
+-- periods
+SELECT is(pg_temp.error($$INSERT INTO affiliate.coupon (program_no, code, valid_from, valid_until) VALUES (91, 'X', '2025-02-01', '2025-02-01')$$),
+    'AF027 | period of "coupon" ends before it begins | It would be from 2025-02-01T00:00:00+00:00 until 2025-02-01T00:00:00+00:00, and the end does not belong to it.'
+    ' | Give a valid_until that is later than valid_from.', 'an empty period');
+SELECT throws_ok(statement, 'AF027', NULL, statement) FROM unnest(ARRAY[
+    $$INSERT INTO affiliate.agreement (program_no, affiliate_no, plan_id, valid_from, valid_until) VALUES (91, 91, 'standard', '2025-02-01', '2025-01-01')$$,
+    $$INSERT INTO affiliate.attribution_override (program_no, customer_id, reason, valid_from, valid_until) VALUES (91, 'c', 'x', 'infinity', 'infinity')$$]) AS statement;
+
+-- overlaps
+INSERT INTO affiliate.coupon (coupon_no, program_no, code, affiliate_no, valid_from, valid_until) VALUES (91, 91, 'Ann10', 91, '2025-01-01', '2025-03-01'), (92, 91, 'HOUSE', NULL, '-infinity', 'infinity');
+SELECT is(pg_temp.error($$INSERT INTO affiliate.coupon (program_no, code, affiliate_no, valid_from) VALUES (91, ' ann10 ', 92, '2025-02-28')$$),
+    'AF028 | coupon " ann10 " overlaps another one | Coupon "Ann10" of affiliate "ann" is valid from 2025-01-01 00:00:00+00 until 2025-03-01 00:00:00+00.'
+    ' | A code belongs to one affiliate at a time, in capitals or small letters: end that row (valid_until) where the new one begins.', 'a coupon names the other one');
+SELECT matches(pg_temp.error($$INSERT INTO affiliate.coupon (program_no, code) VALUES (91, 'house')$$), 'Coupon "HOUSE" of the house is valid from -infinity until infinity', 'that of the house');
+SELECT lives_ok($$INSERT INTO affiliate.coupon (program_no, code, affiliate_no, valid_from) VALUES (91, 'ann10', 92, '2025-03-01'), (92, 'ann10', 92, '2025-01-01')$$, 'the next period, and another program');
+SELECT throws_ok($$UPDATE affiliate.coupon SET valid_until = '2025-03-02' WHERE coupon_no = 91$$, 'AF028', NULL, 'by UPDATE');
+SELECT lives_ok($$UPDATE affiliate.coupon SET valid_until = '2025-02-15' WHERE coupon_no = 91$$, 'a row does not overlap itself');
+SELECT throws_ok($$INSERT INTO affiliate.coupon (program_no, code) VALUES (91, 'twice'), (91, 'TWICE')$$, 'AF028', NULL, 'two rows of one statement');
+INSERT INTO affiliate.agreement (agreement_no, program_no, affiliate_no, affiliate_group, plan_id, valid_from, valid_until)
+VALUES (91, 91, 91, NULL, 'standard', '2025-01-01', '2025-03-01'), (92, 91, NULL, 'gold', 'golden', '2025-01-01', 'infinity');
+SELECT is(pg_temp.error($$INSERT INTO affiliate.agreement (program_no, affiliate_no, plan_id, valid_from) VALUES (91, 91, 'other', '2025-02-28')$$),
+    'AF028 | agreement of affiliate "ann" overlaps another one | The one on plan "standard" is in force from 2025-01-01 00:00:00+00 until 2025-03-01 00:00:00+00.'
+    ' | There is one agreement at a time: end that row (valid_until) where the new one begins.', 'an agreement names the other one');
+SELECT matches(pg_temp.error($$INSERT INTO affiliate.agreement (program_no, affiliate_group, plan_id, valid_from) VALUES (91, 'gold', 'other', '2025-02-28')$$),
+    '^AF028 \| agreement of group "gold" overlaps another one \| The one on plan "golden" is in force', 'that of a group');
+SELECT lives_ok($$INSERT INTO affiliate.agreement (program_no, affiliate_no, affiliate_group, plan_id, valid_from) VALUES (91, 91, NULL, 'other', '2025-03-01'),
+    (92, 91, NULL, 'other', '2025-01-01'), (91, 92, NULL, 'other', '2025-01-01'), (91, NULL, 'silver', 'other', '2025-01-01')$$, 'other periods, programs, affiliates and groups');
+SELECT throws_ok($$UPDATE affiliate.agreement SET valid_until = 'infinity' WHERE agreement_no = 91$$, 'AF028', NULL, 'by UPDATE');
+SELECT lives_ok($$UPDATE affiliate.agreement SET plan_id = 'golden' WHERE agreement_no = 91$$, 'a row does not overlap itself');
+
+-- the net below
+ALTER TABLE affiliate.coupon DISABLE TRIGGER coupon_values_overlap;
+SELECT throws_ok($$INSERT INTO affiliate.coupon (program_no, code) VALUES (91, 'house')$$, '23P01', NULL, 'the constraint is still there');
+SELECT throws_ok($$INSERT INTO affiliate.fx_rate VALUES ('EUR', 'ZZZ', now(), 1)$$, 'AF013', 'currency "ZZZ" is not known', 'a rate of an unknown currency');
+SELECT is(pg_temp.error($$INSERT INTO affiliate.program (program_id, currency) VALUES ('z', 'ZZZ')$$),
+    'AF013 | currency "ZZZ" is not known | Program "z" was not stored. | Use an ISO 4217 code in capitals, or add the currency to affiliate.currency.', 'a program too');
+
+-- administrators see these errors, not missing privileges
+CREATE ROLE affiliate_test_olga LOGIN IN ROLE affiliate_admin;
+SET LOCAL SESSION AUTHORIZATION affiliate_test_olga;
+SELECT throws_ok($$INSERT INTO affiliate.agreement (program_no, affiliate_no, plan_id, valid_from) VALUES (91, 91, 'other', '2025-02-28')$$, 'AF028', NULL, 'as administrator');
+SELECT throws_ok($$INSERT INTO affiliate.campaign (program_no, campaign_id) VALUES (91, '')$$, 'AF018', NULL, 'as administrator: an id');
+RESET SESSION AUTHORIZATION;
+
+SELECT * FROM finish();
+ROLLBACK;
