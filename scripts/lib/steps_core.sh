@@ -79,10 +79,11 @@ step_asan() {
         -DAFFILIATE_SANITIZE=address && unit_run asan
 }
 
-# A short run of each fuzzer; seeds are in test/fuzz/corpus/NAME, what it found stays in the build directory.
+# A short run of each fuzzer, in full of a million executions; seeds are in test/fuzz/corpus/NAME, what it found stays in the
+# build directory.
 step_fuzz() {
-    local seconds=20 source name corpus args bad=0
-    [ "$AMOUNT" != full ] || seconds=300
+    local seconds=20 wanted=1 source name corpus args ran bad=0
+    [ "$AMOUNT" != full ] || seconds=5400 wanted=1000000
     core_build fuzz -DCMAKE_CXX_COMPILER=clang++-14 -DAFFILIATE_FUZZ=ON -DAFFILIATE_SANITIZE=address,undefined || return 1
     for source in "$TREE"/test/fuzz/*_fuzz.cpp; do
         [ -e "$source" ] || { say "there are no fuzzers"; return 1; }
@@ -92,12 +93,20 @@ step_fuzz() {
         mkdir -p "$corpus"
         args=("-max_total_time=$seconds" -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 "-artifact_prefix=$LOGS/$name-")
         [ ! -f "$TREE/test/fuzz/$name.dict" ] || args+=("-dict=$TREE/test/fuzz/$name.dict")
+        [ "$AMOUNT" != full ] || args+=("-runs=$wanted")
         args+=("$corpus")
         [ ! -d "$TREE/test/fuzz/corpus/$name" ] || args+=("$TREE/test/fuzz/corpus/$name")
         say "---- $name"
         if "$HOME_DIR/fuzz/$name" "${args[@]}" >"$LOGS/$name.log" 2>&1; then
             tail -n 8 "$LOGS/$name.log"
-            count_passed
+            ran=$(sed -n 's/^stat::number_of_executed_units: *\([0-9]*\)$/\1/p' "$LOGS/$name.log")
+            if [ "${ran:-0}" -ge "$wanted" ]; then
+                count_passed
+            else
+                say "not ok $name: ${ran:-0} executions in $seconds s, wanted $wanted"
+                count_failed
+                bad=1
+            fi
         else
             tail -n 60 "$LOGS/$name.log"
             count_failed

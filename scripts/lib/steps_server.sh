@@ -67,6 +67,28 @@ step_isolation() {
     regress_results "$LOGS/isolation.out" "$out/regression.diffs" && return "$status"
 }
 
+# The parts of the demo that compare: each makes a database of its own. Their last line says how many checks there were.
+step_demo() {
+    local part name ok failures bad=0 any=0
+    for part in "$TREE"/scripts/demo.d/[0-9][0-9]-*; do
+        name=${part##*/}
+        grep -q 'checks\.finish(' "$part" || continue
+        selected "$name" || continue
+        any=1
+        say "---- $name"
+        (cd "$TREE" && "$part") >"$LOGS/demo-$name.log" 2>&1 || bad=1
+        ok=$(sed -n 's/^.*: \([0-9]*\) checks, no difference\.$/\1/p' "$LOGS/demo-$name.log" | tail -n 1)
+        failures=$(grep -c '^  DIFFERENT: ' "$LOGS/demo-$name.log") || true
+        # One that ends without the line has failed at least once.
+        [ -n "$ok" ] || [ "$failures" -gt 0 ] || failures=1
+        count "${ok:-0}" "$failures"
+        [ "$failures" -eq 0 ] || { bad=1; grep -A 3 '^  DIFFERENT: ' "$LOGS/demo-$name.log"; tail -n 20 "$LOGS/demo-$name.log"; }
+        say "${ok:-0} checks, $failures failed (log: $LOGS/demo-$name.log)"
+    done
+    [ $any = 1 ] || nothing_to_run
+    return $bad
+}
+
 # database_fresh NAME
 database_fresh() {
     psql_quiet -d postgres -c "SET client_min_messages = warning" -c "DROP DATABASE IF EXISTS \"$1\" WITH (FORCE)" &&

@@ -12,7 +12,9 @@
 --    an ownership_window). Later touches of others change nothing: later_click and later_coupon
 --    'keep', the defaults.
 -- 3. "For the first 45 days" and "the first month" (30 days) run from the customer's first purchase:
---    days_since_first_purchase. Days are whole spans of 24 hours; day 0 to day 44 pay. From the
+--    days_since_first_purchase. Days are whole spans of 24 hours; day 0 to day 44 pay. So a purchase at
+--    the very instant 45 x 24 hours later does not pay (nor a reset at 30 x 24 hours), unlike the cookie
+--    of 1., which counts up to that instant; <= 45 would pay all of the day that begins there. From the
 --    click it would be days_since_touch; this history pays the same.
 -- 4. "Fast Track: 7 % of each purchase" names no limit, so there is none.
 -- 5. "$5 flat, only when bought at the standard rate": a reset sold at any discount earns nothing.

@@ -33,6 +33,7 @@ class Result:
     lines: dict = field(default_factory=dict)
     folds: dict = field(default_factory=dict)
     beside_stated: set = field(default_factory=set)     # sales of customers with stated lines
+    reported: set = field(default_factory=set)          # costs and credits: conversions, but no purchases
 
 
 class Oracle:
@@ -146,6 +147,7 @@ class Oracle:
     def evaluate(self, now):
         self.gather(now)
         result = Result()
+        result.reported = {t for t, s in self.world.transaction.items() if self.effect(s[-1].row['transaction_type']) in ('cost', 'credit')}
         sales = {name: self.sale(name) for name in self.sale_states}
         files = {}
         for sale in sales.values():
@@ -168,7 +170,7 @@ class Oracle:
         self.climb_ladders(result)
         self.fill_caps(result)
         for key, (fold, line) in result.lines.items():
-            result.commissions[key] = self.target(fold, line)
+            result.commissions[key] = self.target(fold, line, now)
         for key, stated in self.stated.items():
             result.commissions.setdefault(key, {'accrued': stated.accrued, 'reversed': stated.accrued, 'void': None,
                                                 'eligible_at': None})
@@ -334,7 +336,7 @@ class Oracle:
 
     # --- targets (M5)
 
-    def target(self, fold, line):
+    def target(self, fold, line, now):
         sale = line.sale
         accrued = rules.amount_on(self.world, self.book, fold, line, sale.amount)
         net = Fraction(0) if sale.void else rules.net_on(self.world, self.book, fold, line, sale.left)
@@ -351,8 +353,9 @@ class Oracle:
             self.hit('M5 reversed', line.key)
         if accrued > 0:
             self.hit('M5 accrued', line.key)
+        suspended = 'suspended' in (self.book.status(line.affiliate, line.order.ordered_at), self.book.status(line.affiliate, now))
         return {'accrued': accrued, 'reversed': accrued - net, 'void': sale.void, 'paid': Fraction(0),
-                'eligible_at': sale.completed_at + line.rule['hold']}
+                'eligible_at': sale.completed_at + line.rule['hold'], 'held_by_time': not (sale.dispute_open or suspended)}
 
     # --- payments
 

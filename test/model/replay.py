@@ -23,6 +23,11 @@ def show(value):
 def differences(result, state, with_ownership):
     """[text]: everything the server says otherwise."""
     found = []
+    for name in sorted(set(state.conversions) - set(result.conversions)):
+        got = state.conversions[name]
+        if name not in result.reported or got['number']:
+            found.append('conversion %s: expected %s, got %s, purchase number %s' % (
+                name, 'no purchase number' if name in result.reported else 'none', got['state'], got['number']))
     for name, want in result.conversions.items():
         got = state.conversions.get(name)
         if got is None:
@@ -53,6 +58,9 @@ def differences(result, state, with_ownership):
         for field in ('paid',) if void_beside_stated else ('accrued', 'reversed', 'paid'):
             if want[field] != got[field]:
                 found.append('commission %s %s: expected %s, got %s' % (key, field, show(want[field]), show(got[field])))
+        if void_beside_stated and not got.get('stated') and got['accrued'] != got['reversed']:
+            found.append('commission %s of a void sale is not stated: expected all of %s reversed, got %s' % (
+                key, show(got['accrued']), show(got['reversed'])))
         if want['accrued'] and got['accrued'] and want['void'] is not None and not want['paid'] and want['void'] != got['void']:
             found.append('commission %s is_void: expected %s, got %s' % (key, want['void'], got['void']))
         if want['accrued'] and got['accrued'] and want.get('held_by_time') and stamp(want['eligible_at']) != got['eligible_at']:
@@ -154,7 +162,7 @@ class Replay:
         error = self.server.do(op)
         if error and 'nothing to pay' not in error:
             raise AssertionError('refused: %s' % error)
-        self.counts['accepted'] += 1
+        self.counts['refused' if error else 'accepted'] += 1
         after = self.server.state()
         if error and (before.entries, before.facts) != (after.entries, after.facts):
             raise AssertionError('a refused payment left a trace')

@@ -1,6 +1,6 @@
 -- Published examples (docs/worked-examples.md): windows and who owns a customer.
 BEGIN;
-SELECT plan(14);
+SELECT plan(15);
 \ir ../settle/_rig.sql
 CREATE FUNCTION pg_temp.sale(program text, id text, at timestamptz, code text DEFAULT NULL, click text DEFAULT NULL, account text DEFAULT NULL, kind text DEFAULT 'challenge_fee') RETURNS void LANGUAGE sql AS $$
     INSERT INTO affiliate.transaction (program_id, customer_id, transaction_id, transaction_type, status, currency, amount, ordered_at, completed_at, coupon_codes, click_id, account_id)
@@ -20,6 +20,12 @@ SELECT is(pg_temp.outcome('w60', '%a.2'), 'w60a.2 bob ownership #2 10', 'W-60: n
 SELECT pg_temp.sale('w60', 'a.3', '2025-06-29', 'CYD');
 SELECT is(pg_temp.outcome('w60', '%a.3'), 'w60a.3 bob ownership #3 10', 'W-60: each purchase restarts it');
 SELECT is(pg_temp.owned('w60a'), 'bob 02-01..09-27', 'W-60: 90 days from the last one');
+-- classes: cyd is a starter, dan an ambassador with 180 days, eve a VIP with (all but) a lifetime; a day 100 days on, another 293 days later
+INSERT INTO affiliate.agreement (program_no, affiliate_no, plan_id, valid_from, ownership_window)
+SELECT pg_temp.no('w60'), pg_temp.of(who), 'standard', '2020-01-01', days::interval FROM (VALUES ('dan', '180 days'), ('eve', '36500 days')) AS v (who, days);
+SELECT pg_temp.sale('w60', code || '.1', '2024-06-01', code), pg_temp.sale('w60', code || '.2', '2024-09-09'), pg_temp.sale('w60', code || '.3', '2025-06-29') FROM unnest('{CYD,DAN,EVE}'::text[]) AS code;
+SELECT is((SELECT string_agg(concat_ws(' ', transaction_id, coalesce(affiliate_id, 'nobody')), ', ' ORDER BY transaction_id) FROM affiliate.conversion LEFT JOIN affiliate.affiliate USING (affiliate_no) WHERE transaction_id ~ '^w60[A-Z]+\.[23]'),
+    'w60CYD.2 nobody, w60CYD.3 nobody, w60DAN.2 dan, w60DAN.3 nobody, w60EVE.2 eve, w60EVE.3 eve', 'W-60: classes of partners by agreement');
 
 -- W-61: per account; a registration by link is remembered for the first purchase a year later
 SELECT pg_temp.program('w61');

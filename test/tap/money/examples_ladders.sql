@@ -1,6 +1,6 @@
 -- Published examples (docs/worked-examples.md): ladders counted per month, marginal and retroactive; caps per month.
 BEGIN;
-SELECT plan(18);
+SELECT plan(19);
 \ir ../settle/_rig.sql
 SELECT pg_temp.clock('2025-03-31 12:00');
 -- bands as {from, value}
@@ -76,8 +76,15 @@ VALUES ('w27', 'w27-april', 'w27-702', 'challenge_fee', 'completed', 'USD', 100,
 SELECT pg_temp.drain();
 SELECT is(pg_temp.nth('w27', 702), 20::numeric, 'W-27: a new month begins at the first band');
 
--- caps
+-- caps, and a minimum
 SELECT pg_temp.clock('2025-03-31 12:00');
+SELECT pg_temp.ladder('x27', 'retroactive', '{{1,0},{5,40}}');
+SELECT pg_temp.sell('x27', 1, 4);
+SELECT pg_temp.drain();
+CREATE TEMP TABLE x27 AS SELECT pg_temp.sum('x27') AS of_four;
+SELECT pg_temp.sell('x27', 5, 5);
+SELECT pg_temp.drain();
+SELECT is((SELECT of_four FROM x27) || ' ' || pg_temp.sum('x27'), '0 200', 'X-27: below five in the month nothing, forfeit; the fifth brings all of them');
 SELECT pg_temp.program('x26', 'net');
 UPDATE affiliate.plan_rule SET monthly_cap = 100 WHERE plan_no = pg_temp.plan_of('x26');
 SELECT pg_temp.sell('x26', 1, 1, 85), pg_temp.sell('x26', 2, 3, 30);

@@ -1,6 +1,6 @@
 -- Published examples (docs/worked-examples.md): flat, percent, by size, first and repeat, hybrids, uplines, holds.
 BEGIN;
-SELECT plan(29);
+SELECT plan(33);
 \ir ../settle/_rig.sql
 CREATE FUNCTION pg_temp.sale(program text, id text, amount numeric, day integer DEFAULT 0, code text DEFAULT NULL, kind text DEFAULT 'challenge_fee', size numeric DEFAULT NULL, product text DEFAULT NULL, original text DEFAULT NULL)
 RETURNS void LANGUAGE sql AS $$
@@ -88,6 +88,10 @@ SELECT pg_temp.program('w33', 'net * 0.30');
 SELECT pg_temp.rule('w33', 2, '10', 'true', NULL, 1);
 SELECT pg_temp.sale('w33', 'a', 100, 0, 'ANN');
 SELECT is(pg_temp.sum('w33', 'ann') || ' ' || pg_temp.sum('w33', 'bob'), '30 10', 'W-33: a fixed override');
+SELECT pg_temp.program('w33s', '100 * 0.70');
+SELECT pg_temp.rule('w33s', 2, '100 * 0.30', 'true', NULL, 1);
+SELECT pg_temp.sale('w33s', 'a', 500, 0, 'ANN');
+SELECT is(pg_temp.sum('w33s', 'ann') || ' ' || pg_temp.sum('w33s', 'bob') || ' of ' || pg_temp.sum('w33s'), '70 30 of 100', 'W-33: one pool of 100 split with the master, 70 to 30');
 SELECT pg_temp.program('w34', '100');
 SELECT pg_temp.rule('w34', 2, '100 * 0.10', 'true', NULL, 1), pg_temp.rule('w34', 3, '100 * 0.05', 'true', NULL, 2), pg_temp.rule('w34', 4, '100 * 0.02', 'true', NULL, 3);
 SELECT pg_temp.sale('w34', 'a', 500, 0, 'ANN');
@@ -102,6 +106,17 @@ SELECT pg_temp.program('w36', 'net * 0.20');
 SELECT pg_temp.rule('w36', 2, 'net * 0.10', 'true', NULL, 1);
 SELECT pg_temp.sale('w36', 'a', 100, 0, 'ANN');
 SELECT is(pg_temp.sum('w36', 'ann') || ' ' || pg_temp.sum('w36', 'bob'), '20 10', 'W-36: 10 % of the sale for the parent');
+SELECT pg_temp.program('w36c', 'net * 0.20');
+SELECT pg_temp.rule('w36c', 2, 'net * 0.20 * 0.10', 'true', NULL, 1);
+SELECT pg_temp.sale('w36c', 'a', 100, 0, 'ANN');
+SELECT is(pg_temp.sum('w36c', 'ann') || ' ' || pg_temp.sum('w36c', 'bob'), '20 2', 'W-36: or 10 % of the commission');
+-- eve is referred by dan for the month of March
+INSERT INTO affiliate.affiliate_upline (affiliate_no, upline_no, valid_from, valid_until) VALUES (pg_temp.of('eve'), pg_temp.of('dan'), '2025-03-01', '2025-04-01');
+SELECT pg_temp.program('w37', '100');
+SELECT pg_temp.rule('w37', 2, '100 * 0.10', 'true', NULL, 1);
+SELECT pg_temp.sale('w37', 'a', 500, 30, 'EVE'), pg_temp.sale('w37', 'b', 500, 31, 'EVE');
+SELECT is(pg_temp.sum('w37', 'eve') || ' ' || pg_temp.sum('w37', 'dan'), '200 10', 'W-37: 10 % of 100 for one month');
+SELECT is((SELECT string_agg(subject_id, ' ') FROM affiliate.commission WHERE affiliate_no = pg_temp.of('dan') AND program_no = pg_temp.no('w37')), 'w37a', 'W-37: of the sale of March 31, not of April 1');
 SELECT pg_temp.program('w38', 'net * 0.20');
 SELECT pg_temp.rule('w38', 2, 'net * 0.05', 'true', NULL, 1);
 SELECT pg_temp.sale('w38', 'a', 200, 0, 'ANN');
@@ -109,6 +124,7 @@ SELECT is(pg_temp.sum('w38', 'ann') || ' ' || pg_temp.sum('w38', 'bob'), '40 10'
 SELECT pg_temp.program('w39', 'net * 0.30');
 SELECT pg_temp.rule('w39', 2, 'net * 0.06', 'true', NULL, 1), pg_temp.rule('w39', 3, 'net * 0.04', 'true', NULL, 2);
 SELECT pg_temp.sale('w39', 'a', 100, 0, 'ANN');
+SELECT pg_temp.drain();
 SELECT is(pg_temp.sum('w39', 'ann') || ' ' || pg_temp.sum('w39', 'bob') || ' ' || pg_temp.sum('w39', 'cyd') || ' ' || pg_temp.sum('w39', 'dan'), '30 6 4 0', 'W-39: 30, 6 and 4 %');
 UPDATE affiliate.transaction SET refunded_amount = 100, refunded_at = '2025-04-01' WHERE program_id = 'w39';
 SELECT pg_temp.drain();

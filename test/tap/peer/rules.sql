@@ -1,6 +1,6 @@
 -- How other systems' own tests behave (docs/peer-cases.md): rates, levels, limits, currencies, attribution.
 BEGIN;
-SELECT plan(24);
+SELECT plan(27);
 \ir ../settle/_rig.sql
 CREATE FUNCTION pg_temp.sale(program text, id text, amount numeric, code text DEFAULT 'ANN', day timestamptz DEFAULT '2025-03-01', click text DEFAULT NULL, metadata jsonb DEFAULT NULL) RETURNS void LANGUAGE sql AS $$
     INSERT INTO affiliate.transaction (program_id, customer_id, transaction_id, transaction_type, status, currency, amount, ordered_at, completed_at, coupon_codes, click_id, metadata)
@@ -37,6 +37,12 @@ SELECT is(pg_temp.levels('sho5'), 'ann 30, bob 5, cyd 2', 'sho-05: an agreement 
 INSERT INTO affiliate.agreement (program_no, affiliate_no, plan_id, valid_from) VALUES (pg_temp.no('sho4'), pg_temp.of('ann'), 'own', '2026-12-01');
 SELECT pg_temp.sale('sho4', 'sho4.3', 100, NULL, '2026-12-15');
 SELECT is(pg_temp.levels('sho4.3'), 'ann 25, bob 5', 'sho-06: policy: a plan of one''s own has its own windows, here none');
+INSERT INTO affiliate.plan (program_no, plan_id, valid_from) VALUES (pg_temp.no('sho4'), 'windowed', '2020-01-01');
+INSERT INTO affiliate.plan_rule (plan_no, sequence_no, amount, condition) VALUES (pg_temp.plan_of('sho4', 'windowed'), 1, 'net * 0.25', 'days_since_first_purchase < 365');
+UPDATE affiliate.agreement SET valid_until = '2027-01-01' WHERE program_no = pg_temp.no('sho4');
+INSERT INTO affiliate.agreement (program_no, affiliate_no, plan_id, valid_from) VALUES (pg_temp.no('sho4'), pg_temp.of('ann'), 'windowed', '2027-01-01');
+SELECT pg_temp.sale('sho4', 'sho4.4', 100, NULL, '2027-01-15');
+SELECT is(pg_temp.levels('sho4.4'), 'bob 5', 'sho-06: policy: and one with a window is bound by it');
 
 -- shogo: attribution
 INSERT INTO affiliate.click (program_id, click_id, affiliate_id, clicked_at, visitor_id) VALUES ('sho2', 'sho15a', 'ann', '2026-01-01', 'v15'), ('sho2', 'sho15b', 'bob', '2026-02-01', 'v15'), ('sho2', 'sho17', 'ann', '2025-01-01', 'v17');
@@ -62,6 +68,9 @@ SELECT pg_temp.program('oca1', 'CASE WHEN net BETWEEN 1 AND 100 THEN net * 0.10 
 SELECT pg_temp.sale('oca1', 'oca1a', 50), pg_temp.sale('oca1', 'oca1b', 15100), pg_temp.sale('oca1', 'oca1c', 150), pg_temp.sale('oca1m', 'oca1m', 150), pg_temp.sale('oca2', 'oca2', 5, 'ANN', '2025-03-01', NULL, '{"cost": "8"}');
 SELECT pg_temp.drain();
 SELECT is(concat_ws(', ', pg_temp.levels('oca1a'), pg_temp.levels('oca1b'), coalesce(pg_temp.levels('oca1c'), 'nothing')), 'ann 5, ann 3020, nothing', 'oca-01: policy: the whole amount at one rate; a gap pays nothing');
+SELECT pg_temp.sale('oca1', 'oca1-' || base, base) FROM unnest('{1,100,15000,16000}'::numeric[]) AS base;
+SELECT pg_temp.drain();
+SELECT is((SELECT string_agg(pg_temp.levels('oca1-' || base), ', ' ORDER BY base) FROM unnest('{1,100,15000,16000}'::numeric[]) AS base), 'ann 0.1, ann 10, ann 3000, ann 3200', 'oca-01: policy: both ends belong to a section');
 SELECT is(pg_temp.levels('oca1m'), 'ann 20', 'oca-01: policy: marginal instead');
 SELECT is(coalesce(pg_temp.levels('oca2'), 'nothing'), 'nothing', 'oca-02: a margin is floored at 0');
 SELECT pg_temp.program('oca5'), pg_temp.program('oca5e', currency => 'EUR');
@@ -88,7 +97,10 @@ SELECT pg_temp.drain();
 SELECT is((SELECT count(*) FROM affiliate.entry WHERE subject_id = 'p1'), 1::bigint, 'p202-01: the same click and transaction twice');
 SELECT pg_temp.sale('p202', 'p3', 100, NULL, '2025-03-02', 'no such click');
 SELECT pg_temp.drain();
-SELECT is((SELECT count(*) FROM affiliate.entry WHERE subject_id = 'p3') + (SELECT count(*) FROM affiliate.conversion WHERE transaction_id = 'p3' AND affiliate_no IS NOT NULL), 0::bigint, 'p202-03: an unknown click earns nothing for nobody');
+SELECT is(pg_temp.outcome('p202', 'p3'), 'p3 waiting nobody unknown_click', 'p202-03: a sale with an unknown click waits');
+SELECT pg_temp.clock('2027-07-03');
+SELECT pg_temp.drain();
+SELECT is(pg_temp.outcome('p202', 'p3') || ', ' || (SELECT count(*) FROM affiliate.entry WHERE subject_id = 'p3') || ' entries', 'p3 nobody organic #1, 0 entries', 'p202-03: and then is nobody''s, and earns nothing');
 SELECT pg_temp.program('vol', 'CASE metadata ->> ''event'' WHEN ''SIGNUP'' THEN 1 WHEN ''PURCHASE'' THEN 50 ELSE 0 END');
 INSERT INTO affiliate.click (program_id, click_id, affiliate_id, clicked_at) VALUES ('vol', 'c384', 'ann', '2025-03-01');
 INSERT INTO affiliate.transaction (program_id, customer_id, transaction_id, transaction_type, status, currency, amount, ordered_at, completed_at, click_id, metadata)
