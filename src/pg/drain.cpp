@@ -228,11 +228,30 @@ Queued queued_customers(core::Time now, int batch) {
         if (canonical.size() == ids.size() && canonical == ids) {
             for (auto &[queue_id, id] : found) result.rows[id].push_back(queue_id);
         } else {
-            for (auto &[queue_id, id] : found) result.rows[canonical_customers({id}).front()].push_back(queue_id);
+            for (auto &[queue_id, id] : found) {
+                std::vector<std::string> const one = canonical_customers({id});
+                result.rows[one.empty() ? std::string() : one.front()].push_back(queue_id);
+            }
         }
-        for (const auto &[id, unused] : result.rows) result.customers.push_back(id);
+        for (const auto &[id, unused] : result.rows) // a row without a customer is only removed
+            if (!id.empty()) result.customers.push_back(id);
         return result;
     });
+}
+
+/// Settles customers whose slots are held. Where it fails it goes on with halves, so that who cannot be settled keeps
+/// nobody else from it.
+std::uint64_t settle_halves(const std::vector<std::string> &customers, std::map<std::string, std::string> &errors) {
+    std::uint64_t posted = 0;
+    ErrorData *error = nullptr;
+    if (customers.empty() || try_in_subtransaction([&] { posted = settle_locked(customers); }, &error)) return posted;
+    if (customers.size() == 1) {
+        errors[customers.front()] = error->message;
+        return 0;
+    }
+    auto const middle = customers.begin() + static_cast<std::ptrdiff_t>(customers.size() / 2);
+    posted = settle_halves({customers.begin(), middle}, errors);
+    return posted + settle_halves({middle, customers.end()}, errors);
 }
 
 std::int64_t drain_customers(core::Time now, int batch) {
@@ -241,13 +260,13 @@ std::int64_t drain_customers(core::Time now, int batch) {
     std::set<std::string> left(settlement.deferred.begin(), settlement.deferred.end());
     std::map<std::string, std::string> errors;
     if (!settlement.error.empty()) {
-        // One of them is poisoned: key by key, so that it harms nobody else.
-        for (const std::string &customer : std::set<std::string>(left)) {
-            if (!try_lock_customer(customer)) continue;
-            ErrorData *error = nullptr;
-            if (try_in_subtransaction([&] { settle_locked({customer}); }, &error)) left.erase(customer);
-            else errors[customer] = error->message;
-        }
+        // One of them is poisoned: it harms nobody else.
+        std::vector<std::string> held;
+        for (const std::string &customer : left)
+            if (try_lock_customer(customer)) held.push_back(customer);
+        settle_halves(held, errors);
+        for (const std::string &customer : held)
+            if (errors.count(customer) == 0) left.erase(customer);
     }
     std::vector<std::int64_t> done;
     std::int64_t settled = 0;
@@ -294,21 +313,6 @@ std::int64_t drain_affiliates(core::Time now, int batch) {
         handled += static_cast<std::int64_t>(rows.size());
     }
     return handled;
-}
-
-/// Settles customers whose slots are held. Where it fails it goes on with halves, so that who cannot be settled keeps
-/// nobody else from it.
-std::uint64_t settle_halves(const std::vector<std::string> &customers, std::map<std::string, std::string> &errors) {
-    std::uint64_t posted = 0;
-    ErrorData *error = nullptr;
-    if (try_in_subtransaction([&] { posted = settle_locked(customers); }, &error)) return posted;
-    if (customers.size() == 1) {
-        errors[customers.front()] = error->message;
-        return 0;
-    }
-    auto const middle = customers.begin() + static_cast<std::ptrdiff_t>(customers.size() / 2);
-    posted = settle_halves({customers.begin(), middle}, errors);
-    return posted + settle_halves({middle, customers.end()}, errors);
 }
 
 std::uint64_t settle_each(const std::vector<std::string> &customers, std::map<std::string, std::string> &errors) {

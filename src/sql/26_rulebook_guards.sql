@@ -185,18 +185,20 @@ BEGIN
         concerned := ARRAY[affiliate._concerned_program(TG_TABLE_NAME, before), affiliate._concerned_program(TG_TABLE_NAME, after)];
     END IF;
     INSERT INTO affiliate.settle_queue (kind, program_no, reason, scope)
-    SELECT 'program', p.program_no, why, CASE WHEN mine.count < 1000 THEN affiliate._rulebook_scope(TG_OP, TG_TABLE_NAME, after) END
+    SELECT 'program', p.program_no, why,
+           -- a load of very many names ends as a change for everybody
+           CASE WHEN (SELECT count(*) FROM affiliate.settle_queue AS q
+                      WHERE q.kind = 'program' AND q.program_no = p.program_no AND q.xmin = pg_current_xact_id()::xid) < 1000
+                THEN affiliate._rulebook_scope(TG_OP, TG_TABLE_NAME, after) END
     FROM affiliate.program AS p
-    CROSS JOIN LATERAL (
-        SELECT count(*), coalesce(bool_or(q.scope IS NULL), false) AS has_all FROM affiliate.settle_queue AS q
-        WHERE q.kind = 'program' AND q.program_no = p.program_no AND q.xmin = pg_current_xact_id()::xid) AS mine
     WHERE CASE
             WHEN num_nonnulls(VARIADIC concerned) > 0 THEN p.program_no = ANY (concerned)
             WHEN TG_TABLE_NAME = 'fx_rate' THEN
                 p.currency IN (before ->> 'from_currency', before ->> 'to_currency', after ->> 'from_currency', after ->> 'to_currency')
             ELSE TG_TABLE_NAME NOT IN ('plan_rule', 'ladder_band') END
       -- one row for all of a program is enough in one transaction
-      AND NOT mine.has_all;
+      AND NOT EXISTS (SELECT FROM affiliate.settle_queue AS q
+                      WHERE q.kind = 'program' AND q.scope IS NULL AND q.program_no = p.program_no AND q.xmin = pg_current_xact_id()::xid);
     RETURN NULL;
 END
 $$;

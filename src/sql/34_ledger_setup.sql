@@ -156,6 +156,8 @@ BEGIN
         CONSTRAINT settle_queue_kind_check CHECK (kind IN ('customer', 'transaction', 'affiliate', 'program'))
     );
     PERFORM affiliate._create_index('settle_queue_due_idx', $index$CREATE INDEX settle_queue_due_idx ON affiliate.settle_queue (kind, due_at, queue_id)$index$);
+    PERFORM affiliate._create_index('settle_queue_program_idx', $index$CREATE INDEX settle_queue_program_idx ON affiliate.settle_queue (program_no)
+        WHERE kind = 'program' AND scope IS NULL$index$);
     COMMENT ON TABLE affiliate.settle_queue IS 'Insert-only queue of what the drain has to settle: a customer, the customer of a transaction, the second stage of an affiliate, or the unstated conversions of a program that a change of the rulebook concerns (scope: those that named something; null: all).';
 
     CREATE TABLE IF NOT EXISTS affiliate.drain_progress (

@@ -1,13 +1,13 @@
 -- schedule_jobs(), unschedule_jobs() and health().
 BEGIN;
-SELECT plan(33);
+SELECT plan(35);
 \ir _ledger.sql
 SET LOCAL pg_affiliate.mode = 'on';
 SET LOCAL pg_affiliate.now = '';
 
 CREATE FUNCTION pg_temp.health(wanted text) RETURNS text LANGUAGE sql AS $$ SELECT state FROM affiliate.health() WHERE item = wanted $$;
 SELECT set_eq('SELECT item FROM affiliate.health()',
-    '{version,mode,test clock,queue length,queue age,failed attempts,last drain,drain error,waiting conversions,rejected input,open reviews,installation,drain job,oldest transaction}'::text[],
+    '{version,mode,test clock,queue length,queue age,failed attempts,last drain,drain error,waiting conversions,unplaced news,rejected input,open reviews,installation,drain job,oldest transaction}'::text[],
     'the items of health()');
 SELECT is_empty($$SELECT * FROM affiliate.health() WHERE state NOT IN ('ok', 'warn', 'bad') OR value IS NULL OR (state = 'ok') <> (hint IS NULL)$$,
     'each has a value and a state, and a hint unless it is ok');
@@ -41,6 +41,9 @@ SELECT is(pg_temp.health('last drain'), 'ok', 'one ran');
 SELECT is(pg_temp.health('drain error'), 'ok', 'and did not fail: see drain_loop.sql for one that does');
 INSERT INTO affiliate.pending_input (kind, state, input_key, payload, reason) VALUES ('transaction', 'rejected', 'x', '{}', 'test');
 SELECT is(pg_temp.health('rejected input'), 'warn', 'rejected input');
+SELECT is(pg_temp.health('unplaced news'), 'ok', 'no news is left over');
+INSERT INTO affiliate.pending_input (kind, state, input_key, payload, reason) VALUES ('transaction', 'waiting', 'x', '{}', 'test');
+SELECT is(pg_temp.health('unplaced news'), 'warn', 'news without its transaction');
 INSERT INTO affiliate.review_case (kind, subject_id, severity) VALUES ('test', 'x', 'high');
 SELECT is(pg_temp.health('open reviews'), 'warn', 'an open case of high severity');
 DROP TRIGGER entry_append_only ON affiliate.entry;

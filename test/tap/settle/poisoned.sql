@@ -1,6 +1,6 @@
 -- A rule that fails for one customer harms nobody else: he stays queued with the error, the sale stands.
 BEGIN;
-SELECT plan(16);
+SELECT plan(17);
 \ir _rig.sql
 SELECT pg_temp.program('main', 'net / account_size');
 CREATE FUNCTION pg_temp.failed() RETURNS text LANGUAGE sql AS $$
@@ -15,6 +15,8 @@ INSERT INTO affiliate.transaction (customer_id, transaction_id, transaction_type
 SELECT c, c, 'challenge_fee', 'completed', 'USD', 100, '2025-03-01', '2025-03-01', '{ANN}', CASE c WHEN 'bad2' THEN 0 ELSE 10 END FROM unnest('{good1,good2,good3,bad2}'::text[]) AS c;
 SELECT ok(affiliate.drain() > 0, 'the drain goes on key by key');
 SELECT is((SELECT string_agg(subject_id || ' ' || trim_scale(accrued), ', ' ORDER BY subject_id) FROM affiliate.commission), 'good1 10, good2 10, good3 10', 'the others are settled');
+INSERT INTO affiliate.settle_queue (customer_id, reason) VALUES (NULL, 'test'), ('', 'test');
+SELECT is(affiliate.drain(), 2::bigint, 'rows without a customer are removed');
 SELECT is(pg_temp.failed(), 'bad 1: division by zero, bad2 1: division by zero', 'the poisoned ones stay queued with the error');
 SELECT ok(min(due_at) > affiliate._now(), 'for later') FROM affiliate.settle_queue WHERE attempts > 0;
 SELECT is((SELECT count(*) FROM affiliate.waiting WHERE what = 'queue' AND last_error = 'division by zero'), 2::bigint, 'in plain sight');
