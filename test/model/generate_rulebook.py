@@ -143,7 +143,6 @@ class RulebookMaker:
             row[column] = default if r.random() < (0.3 if column.startswith('later') else 0.6) else r.choice(others)
         if row['ownership_kind'] == 'per_account':
             row['bind_at'] = 'first_purchase'
-            row['later_click'] = 'keep' if row['later_click'] == 'move' else row['later_click']
         row['precedence'] = ['override', 'ownership'] + (
             ['coupon', 'click', 'lead', 'declared'] if r.random() < 0.7 else r.choice([
                 ['click', 'coupon', 'lead', 'declared'], ['coupon', 'click', 'lead'], ['click', 'lead', 'declared', 'coupon']]))
