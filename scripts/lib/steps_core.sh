@@ -83,7 +83,7 @@ step_asan() {
 # build directory.
 step_fuzz() {
     local seconds=20 wanted=1 source name corpus args ran bad=0
-    [ "$AMOUNT" != full ] || seconds=5400 wanted=1000000
+    [ "$AMOUNT" != full ] || seconds=28800 wanted=1000000
     core_build fuzz -DCMAKE_CXX_COMPILER=clang++-14 -DAFFILIATE_FUZZ=ON -DAFFILIATE_SANITIZE=address,undefined || return 1
     for source in "$TREE"/test/fuzz/*_fuzz.cpp; do
         [ -e "$source" ] || { say "there are no fuzzers"; return 1; }

@@ -46,7 +46,8 @@ step_tap() {
          summary { print }
          { left = 0 }' "$LOGS/tap.out"
     # An expected failure ("# todo") is none. A file that dies half-way is one more.
-    count_lines '^(ok [0-9]|not ok .*# TO[D]O)' '^not ok ([^#]|#[^T]|#$)*$|^  Parse errors:' "$LOGS/tap.out" && return "$status"
+    sed 's/^not \(ok .*# TO[D]O\)/\1/' "$LOGS/tap.out" >"$LOGS/tap.counted"
+    count_lines '^ok [0-9]' '^not ok |^  Parse errors:' "$LOGS/tap.counted" && return "$status"
 }
 
 step_isolation() {
