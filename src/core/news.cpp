@@ -39,13 +39,14 @@ public:
                                "an older cumulative refund came after a newer one and changed nothing", "low"});
         if (is_repeated_)
             reviews.push_back({"repeated_news", transaction_id,
-                               "the same news came again with the same date and no time of day: once or twice?"});
+                               "the same news came again without a time of its own: once or twice?"});
     }
 
 private:
-    /// Whether news that was seen before, but not in the state just before, may be a second event of the same day.
+    /// Whether news that was seen before, but not in the state just before, may be a second event: its date has no time
+    /// of day, or it came without a date of its own.
     template <class Same> void note_repetition(std::size_t i, Time at, Same same) {
-        if (chain_[i].on_arrival || !is_midnight(at, program_)) return;
+        if (!chain_[i].on_arrival && !is_midnight(at, program_)) return;
         if (!same(*chain_[i].before, *chain_[i].state)) is_repeated_ = true;
     }
 

@@ -38,6 +38,7 @@ inline std::string targets_of(const Settled &settled) {
         number(row.ladder_counts);
         number(row.charged_back_count);
         number(row.taken_back_at.value_or(-1));
+        number(row.ladder_reversed_at.value_or(-1));
         for (const Decimal *amount : {&row.gross, &row.refunded, &row.charged_back}) add(amount->normalized().to_string());
         for (const Target &item : target.commissions) {
             add("\n  rule " + std::to_string(item.rule->no));

@@ -356,4 +356,21 @@ BOOST_AUTO_TEST_CASE(i14_a_stated_line_keeps_plan_and_rate) {
     BOOST_TEST(s.conversion("s").plan_no == plan_no);
 }
 
+/// M1: a word that comes again without a time of its own is taken as sent again, and reviewed; with a time it is news.
+BOOST_AUTO_TEST_CASE(m1_a_second_refund_after_a_failed_one) {
+    for (bool const is_timed : {true, false}) {
+        Story s;
+        s.click("c", alice, day(0));
+        s.sale("s", day(1), "100");
+        int at = 10;
+        for (Status const status : {Status::refunded, Status::refund_failed, Status::refunded}) {
+            Report report = s.update("s", day(++at)).status(status);
+            if (is_timed) report.status_at(day(at));
+        }
+        Outcome const outcome = s.settle();
+        BOOST_TEST(s.net("s") == money(is_timed ? "0" : "10"));
+        BOOST_TEST(reviews_of(outcome, "s") == (is_timed ? 0U : 1U));
+    }
+}
+
 BOOST_AUTO_TEST_SUITE_END()
