@@ -279,7 +279,6 @@ private:
             s.recorded_at = *row.time(15);
             has_history = has_history || s.version > 0;
             if (!s.click_id.empty()) named_clicks_[s.click_id].push_back(found);
-            if (rulebook_.programs.size() > 1) customers_.emplace_back(found, s);
             found->customer.push_back(std::move(s));
         };
         reads().customers.each(ids_, read);
@@ -289,16 +288,20 @@ private:
     /// A customer registers in one program; what is known of him holds in the others that he buys from, too (W11). His
     /// registration and what it declared do not.
     void spread_customers() {
-        for (auto &[home, known] : customers_)
+        std::vector<std::pair<const CaseFile *, std::vector<CustomerState>>> homes;
+        for (const auto &[key, found] : files_)
+            if (!found.customer.empty()) homes.emplace_back(&found, found.customer);
+        for (auto &[home, states] : homes)
             for (auto &[key, found] : files_) {
                 if (&found == home || key.first != home->customer_id) continue;
-                CustomerState s = known;
-                s.signup_at.reset();
-                s.declared_affiliate.clear();
-                s.campaign_id.clear();
-                s.click_id.clear();
-                s.coupon_codes.clear();
-                found.customer.push_back(std::move(s));
+                for (CustomerState s : states) {
+                    s.signup_at.reset();
+                    s.declared_affiliate.clear();
+                    s.campaign_id.clear();
+                    s.click_id.clear();
+                    s.coupon_codes.clear();
+                    found.customer.push_back(std::move(s));
+                }
             }
     }
 
@@ -493,9 +496,6 @@ private:
     }
 
     std::vector<CaseFile> finish() {
-        spread_customers();
-        std::vector<CaseFile> result;
-        result.reserve(files_.size());
         for (auto &[key, found] : files_) {
             auto const by_id_and_version = [](const auto &id) {
                 return [id](const auto &a, const auto &b) {
@@ -508,8 +508,11 @@ private:
             std::sort(found.customer.begin(), found.customer.end(), by_id_and_version(&CustomerState::customer_id));
             date_customer_states(found.customer);
             if (auto const it = aliases_.find(found.customer_id); it != aliases_.end()) found.aliases = it->second;
-            result.push_back(std::move(found));
         }
+        if (rulebook_.programs.size() > 1) spread_customers();
+        std::vector<CaseFile> result;
+        result.reserve(files_.size());
+        for (auto &[key, found] : files_) result.push_back(std::move(found));
         return result;
     }
 
@@ -520,7 +523,6 @@ private:
     std::map<std::pair<std::string, int>, CaseFile> files_;
     std::unordered_map<std::string, CaseFile *> sale_files_;
     std::unordered_map<std::string, std::vector<CaseFile *>> named_clicks_;
-    std::vector<std::pair<const CaseFile *, CustomerState>> customers_;
     std::vector<std::string> sale_ids_;
     std::set<std::string> large_;
     bool is_bounded_ = false, has_reports_ = false, names_accounts_ = false, has_refund_without_reference_ = false;

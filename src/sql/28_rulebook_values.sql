@@ -52,7 +52,7 @@ BEGIN
         END IF;
     END LOOP;
     IF (new_row ->> 'valid_from')::timestamptz >= (new_row ->> 'valid_until')::timestamptz THEN
-        RAISE EXCEPTION USING ERRCODE = 'AF027',
+        RAISE EXCEPTION USING ERRCODE = 'AF029',
             MESSAGE = format('period of "%s" ends before it begins', TG_TABLE_NAME),
             DETAIL = format('It would be from %s until %s, and the end does not belong to it.', new_row ->> 'valid_from', new_row ->> 'valid_until'),
             HINT = 'Give a valid_until that is later than valid_from.',
@@ -77,7 +77,7 @@ BEGIN
       AND NOT (TG_OP = 'UPDATE' AND c.coupon_no = (to_jsonb(OLD) ->> 'coupon_no')::integer)
     ORDER BY c.valid_from LIMIT 1;
     IF FOUND THEN
-        RAISE EXCEPTION USING ERRCODE = 'AF028',
+        RAISE EXCEPTION USING ERRCODE = 'AF035',
             MESSAGE = format('coupon "%s" overlaps another one', NEW.code),
             DETAIL = format('Coupon "%s" of %s is valid from %s until %s.', other.code,
                             coalesce('affiliate "' || other.affiliate_id || '"', 'the house'), other.valid_from, other.valid_until),
@@ -107,7 +107,7 @@ BEGIN
       AND NOT (TG_OP = 'UPDATE' AND a.agreement_no = (to_jsonb(OLD) ->> 'agreement_no')::integer)
     ORDER BY a.valid_from LIMIT 1;
     IF FOUND THEN
-        RAISE EXCEPTION USING ERRCODE = 'AF028',
+        RAISE EXCEPTION USING ERRCODE = 'AF035',
             MESSAGE = format('agreement of %s overlaps another one', other.whose),
             DETAIL = format('The one on plan "%s" is in force from %s until %s.', other.plan_id, other.valid_from, other.valid_until),
             HINT = 'There is one agreement at a time: end that row (valid_until) where the new one begins.',

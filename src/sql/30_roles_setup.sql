@@ -11,7 +11,7 @@ BEGIN
         SELECT * FROM (VALUES
             ('affiliate_owner', 'pg_affiliate: owns every table of schema affiliate; no one logs in as this role'),
             ('affiliate_reader', 'pg_affiliate: reads everything but personal data'),
-            ('affiliate_writer', 'pg_affiliate: writes facts (clicks, customers, transactions, disputes)'),
+            ('affiliate_writer', 'pg_affiliate: writes facts (clicks, customers, transactions, disputes), and asks what a checkout asks'),
             ('affiliate_admin', 'pg_affiliate: writes the rulebook and makes the operator''s calls')) AS v (role_name, description)
     LOOP
         IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = wanted.role_name) THEN

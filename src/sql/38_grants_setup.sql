@@ -112,7 +112,7 @@ DECLARE
     for_readers constant text[] := '{version,balance,find_conversion,explain,owner_of,attribute,quote_commission,health,verify,
         check_rule_text,evaluate_rule_text,rule_functions,rule_operators,new_click_id,
         _now,_default_program,_affiliate_no,_program_no,_refuse_argument,_quoted,_explain,_filled_in,
-        _plain_reason,_drain_job,_verify_ledger,_verify_counts,_verify_decisions,_verify_references,_verify_catalog,
+        _plain_reason,_find_by_key,_find_by_reading,_drain_job,_verify_ledger,_verify_counts,_verify_decisions,_verify_references,_verify_catalog,
         _guard_triggers,_rulebook_tables}';
     -- called by triggers with the rights of whoever writes the rulebook, and by what administrators call: the job of
     -- schedule_jobs() is the caller's own, and what _audit writes an administrator may write anyway

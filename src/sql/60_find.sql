@@ -5,6 +5,12 @@
 --| and date only conversions are found that the affiliate competed for or earns from. Amounts are what the affiliate
 --| earns, net of take-backs. Other affiliates are never named.
 --|
+--| Transaction, customer, and click ids of clicks that are stored with their customer or visitor, are found by their
+--| indexes. Where these find nothing the clue is taken for an order id, then for a coupon code, another click id or a date:
+--| for these `affiliate.transaction` and `affiliate.conversion` (for a date the latter only) are read as a whole, since
+--| orders that the affiliate lost count too. Whoever is asked by order id often may add an index on
+--| `affiliate.transaction (order_id)`, which is used then; it costs every sale the time of one more index entry.
+--|
 --| Errors: `AF016` unknown affiliate; `AF033` empty clue.
 CREATE FUNCTION affiliate.find_conversion(affiliate text, clue text,
     OUT order_id text, OUT ordered_on date, OUT status text, OUT reason text, OUT amount numeric, OUT currency text)
@@ -27,17 +33,12 @@ BEGIN
     END IF;
 
     RETURN QUERY
-    WITH found AS (
-        -- what the affiliate named exactly
-        SELECT t.customer_id, t.transaction_id, true AS is_named FROM affiliate.transaction AS t
-        WHERE t.transaction_id = clue OR t.order_id = clue OR t.click_id = clue
-        UNION
-        SELECT c.customer_id, c.transaction_id, false FROM affiliate.conversion AS c
-        WHERE c.customer_id = clue OR c.candidates @> jsonb_build_array(jsonb_build_object('ref', clue))
-           OR c.ordered_at >= day::timestamp AT TIME ZONE 'UTC' - interval '1 day' AND c.ordered_at < day::timestamp AT TIME ZONE 'UTC' + interval '2 days'
-        UNION
-        SELECT t.customer_id, t.transaction_id, false FROM affiliate.transaction AS t
-        WHERE EXISTS (SELECT FROM unnest(t.coupon_codes) AS code WHERE upper(btrim(code) COLLATE "C") = upper(btrim(clue) COLLATE "C"))
+    WITH by_key AS MATERIALIZED (
+        SELECT k.* FROM affiliate._find_by_key(clue) AS k
+    ), found AS (
+        SELECT coalesce(a.canonical_id, f.customer_id) AS customer_id, f.transaction_id, f.is_named
+        FROM (SELECT * FROM by_key UNION ALL SELECT r.* FROM affiliate._find_by_reading(clue, day) AS r WHERE NOT EXISTS (SELECT FROM by_key)) AS f
+        LEFT JOIN affiliate.customer_alias AS a ON a.customer_id = f.customer_id
     ), known AS (
         SELECT c.*, p.time_zone, p.currency AS program_currency, bool_or(f.is_named) OVER w AS is_named,
                EXISTS (SELECT FROM affiliate.commission AS k
@@ -45,8 +46,7 @@ BEGIN
                c.candidates @> jsonb_build_array(jsonb_build_object('affiliate_no', asking_no)) AS competed,
                row_number() OVER w AS n
         FROM found AS f
-        JOIN affiliate.conversion AS c ON c.transaction_id = f.transaction_id
-         AND c.customer_id = coalesce((SELECT a.canonical_id FROM affiliate.customer_alias AS a WHERE a.customer_id = f.customer_id), f.customer_id)
+        JOIN affiliate.conversion AS c ON c.customer_id = f.customer_id AND c.transaction_id = f.transaction_id
         JOIN affiliate.program AS p USING (program_no)
         WHERE NOT c.is_test
         WINDOW w AS (PARTITION BY c.customer_id, c.transaction_id, c.kind, c.program_no)
@@ -69,11 +69,72 @@ BEGIN
            a.net,
            a.program_currency
     FROM answer AS a
-    WHERE a.is_named OR day IS NULL OR a.local_day = day OR a.customer_id = clue
+    WHERE a.is_named OR day IS NULL OR a.local_day = day
+       OR a.customer_id = coalesce((SELECT c.canonical_id FROM affiliate.customer_alias AS c WHERE c.customer_id = clue), clue)
     ORDER BY a.ordered_at, a.transaction_id;
 END
 $$;
 COMMENT ON FUNCTION affiliate.find_conversion(text, text) IS 'Finds conversions for an affiliate who asks, by order, transaction, click, coupon, customer or date, in words that may be shown to him.';
+
+CREATE FUNCTION affiliate._find_by_key(clue text) RETURNS TABLE (customer_id text, transaction_id text, is_named boolean)
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+    customer text := coalesce((SELECT a.canonical_id FROM affiliate.customer_alias AS a WHERE a.customer_id = clue), clue);
+    clicked text[]; -- the customers of the click, with their other ids
+BEGIN
+    SELECT array_agg(DISTINCT i.id) INTO clicked
+    FROM affiliate.click AS k
+    CROSS JOIN LATERAL (SELECT k.customer_id UNION ALL SELECT v.customer_id FROM affiliate.visitor_customer AS v WHERE v.visitor_id = k.visitor_id) AS w (customer_id)
+    LEFT JOIN affiliate.customer_alias AS a ON a.customer_id = w.customer_id
+    CROSS JOIN LATERAL (SELECT coalesce(a.canonical_id, w.customer_id)
+                        UNION ALL
+                        SELECT o.customer_id FROM affiliate.customer_alias AS o WHERE o.canonical_id = coalesce(a.canonical_id, w.customer_id)) AS i (id)
+    WHERE k.click_id = clue AND i.id IS NOT NULL;
+
+    RETURN QUERY
+    SELECT t.customer_id::text, t.transaction_id::text, true FROM affiliate.transaction AS t WHERE t.transaction_id = clue
+    UNION ALL
+    SELECT c.customer_id, c.transaction_id, false FROM affiliate.conversion AS c WHERE c.customer_id = customer;
+    IF clicked IS NOT NULL THEN
+        RETURN QUERY
+        SELECT t.customer_id::text, t.transaction_id::text, true FROM affiliate.transaction AS t WHERE t.customer_id = ANY (clicked) AND t.click_id = clue
+        UNION ALL
+        SELECT c.customer_id, c.transaction_id, false FROM affiliate.conversion AS c
+        WHERE c.customer_id = ANY (clicked) AND c.candidates @> jsonb_build_array(jsonb_build_object('ref', clue));
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION affiliate._find_by_key(text) IS 'Transactions that a transaction, customer or click id leads to by an index; is_named: named exactly.';
+
+CREATE FUNCTION affiliate._find_by_reading(clue text, day date) RETURNS TABLE (customer_id text, transaction_id text, is_named boolean)
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+BEGIN
+    IF day IS NOT NULL THEN -- in whatever time zone; the caller looks again
+        RETURN QUERY
+        SELECT c.customer_id::text, c.transaction_id::text, false FROM affiliate.conversion AS c
+        WHERE c.ordered_at >= day::timestamp AT TIME ZONE 'UTC' - interval '1 day' AND c.ordered_at < day::timestamp AT TIME ZONE 'UTC' + interval '2 days';
+        RETURN;
+    END IF;
+    -- alone, for the index that a firm may have made
+    RETURN QUERY SELECT t.customer_id::text, t.transaction_id::text, true FROM affiliate.transaction AS t WHERE t.order_id = clue;
+    IF FOUND THEN
+        RETURN;
+    END IF;
+    RETURN QUERY
+    SELECT t.customer_id::text, t.transaction_id::text, coalesce(t.click_id = clue, false) FROM affiliate.transaction AS t
+    WHERE t.click_id = clue
+       OR EXISTS (SELECT FROM unnest(t.coupon_codes) AS code WHERE upper(btrim(code) COLLATE "C") = upper(btrim(clue) COLLATE "C"))
+    UNION ALL
+    SELECT c.customer_id, c.transaction_id, false FROM affiliate.conversion AS c WHERE c.candidates @> jsonb_build_array(jsonb_build_object('ref', clue));
+END
+$$;
+COMMENT ON FUNCTION affiliate._find_by_reading(text, date) IS 'Transactions of an order, click, coupon or day; reads transaction and conversion as a whole.';
 
 -- Codes of decisions in words for affiliates. One that competed and lost is not told to whom.
 CREATE FUNCTION affiliate._plain_reason(owner_no integer, asking_no integer, state text, code text, earns boolean, has_line boolean,

@@ -1,4 +1,4 @@
--- verify(): one row per violation of what must be true (docs/invariants.md). Set-based; reads the whole ledger once.
+-- verify(): one row per violation of what must be true (docs/errors.md lists the codes). Set-based; reads the whole ledger once.
 
 --| Checks what must always be true and returns one row per violation; no row = all is well. Run it after a restore, from
 --| a job, and whenever in doubt. `code` names the invariant, `customer_id` and `subject` the row, `detail` says what is

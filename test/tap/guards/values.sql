@@ -57,32 +57,32 @@ RESET IntervalStyle;
 
 -- periods
 SELECT is(pg_temp.error($$INSERT INTO affiliate.coupon (program_no, code, valid_from, valid_until) VALUES (91, 'X', '2025-02-01', '2025-02-01')$$),
-    'AF027 | period of "coupon" ends before it begins | It would be from 2025-02-01T00:00:00+00:00 until 2025-02-01T00:00:00+00:00, and the end does not belong to it.'
+    'AF029 | period of "coupon" ends before it begins | It would be from 2025-02-01T00:00:00+00:00 until 2025-02-01T00:00:00+00:00, and the end does not belong to it.'
     ' | Give a valid_until that is later than valid_from.', 'an empty period');
-SELECT throws_ok(statement, 'AF027', NULL, statement) FROM unnest(ARRAY[
+SELECT throws_ok(statement, 'AF029', NULL, statement) FROM unnest(ARRAY[
     $$INSERT INTO affiliate.agreement (program_no, affiliate_no, plan_id, valid_from, valid_until) VALUES (91, 91, 'standard', '2025-02-01', '2025-01-01')$$,
     $$INSERT INTO affiliate.attribution_override (program_no, customer_id, reason, valid_from, valid_until) VALUES (91, 'c', 'x', 'infinity', 'infinity')$$]) AS statement;
 
 -- overlaps
 INSERT INTO affiliate.coupon (coupon_no, program_no, code, affiliate_no, valid_from, valid_until) VALUES (91, 91, 'Ann10', 91, '2025-01-01', '2025-03-01'), (92, 91, 'HOUSE', NULL, '-infinity', 'infinity');
 SELECT is(pg_temp.error($$INSERT INTO affiliate.coupon (program_no, code, affiliate_no, valid_from) VALUES (91, ' ann10 ', 92, '2025-02-28')$$),
-    'AF028 | coupon " ann10 " overlaps another one | Coupon "Ann10" of affiliate "ann" is valid from 2025-01-01 00:00:00+00 until 2025-03-01 00:00:00+00.'
+    'AF035 | coupon " ann10 " overlaps another one | Coupon "Ann10" of affiliate "ann" is valid from 2025-01-01 00:00:00+00 until 2025-03-01 00:00:00+00.'
     ' | A code belongs to one affiliate at a time, in capitals or small letters: end that row (valid_until) where the new one begins.', 'a coupon names the other one');
 SELECT matches(pg_temp.error($$INSERT INTO affiliate.coupon (program_no, code) VALUES (91, 'house')$$), 'Coupon "HOUSE" of the house is valid from -infinity until infinity', 'that of the house');
 SELECT lives_ok($$INSERT INTO affiliate.coupon (program_no, code, affiliate_no, valid_from) VALUES (91, 'ann10', 92, '2025-03-01'), (92, 'ann10', 92, '2025-01-01')$$, 'the next period, and another program');
-SELECT throws_ok($$UPDATE affiliate.coupon SET valid_until = '2025-03-02' WHERE coupon_no = 91$$, 'AF028', NULL, 'by UPDATE');
+SELECT throws_ok($$UPDATE affiliate.coupon SET valid_until = '2025-03-02' WHERE coupon_no = 91$$, 'AF035', NULL, 'by UPDATE');
 SELECT lives_ok($$UPDATE affiliate.coupon SET valid_until = '2025-02-15' WHERE coupon_no = 91$$, 'a row does not overlap itself');
-SELECT throws_ok($$INSERT INTO affiliate.coupon (program_no, code) VALUES (91, 'twice'), (91, 'TWICE')$$, 'AF028', NULL, 'two rows of one statement');
+SELECT throws_ok($$INSERT INTO affiliate.coupon (program_no, code) VALUES (91, 'twice'), (91, 'TWICE')$$, 'AF035', NULL, 'two rows of one statement');
 INSERT INTO affiliate.agreement (agreement_no, program_no, affiliate_no, affiliate_group, plan_id, valid_from, valid_until)
 VALUES (91, 91, 91, NULL, 'standard', '2025-01-01', '2025-03-01'), (92, 91, NULL, 'gold', 'golden', '2025-01-01', 'infinity');
 SELECT is(pg_temp.error($$INSERT INTO affiliate.agreement (program_no, affiliate_no, plan_id, valid_from) VALUES (91, 91, 'other', '2025-02-28')$$),
-    'AF028 | agreement of affiliate "ann" overlaps another one | The one on plan "standard" is in force from 2025-01-01 00:00:00+00 until 2025-03-01 00:00:00+00.'
+    'AF035 | agreement of affiliate "ann" overlaps another one | The one on plan "standard" is in force from 2025-01-01 00:00:00+00 until 2025-03-01 00:00:00+00.'
     ' | There is one agreement at a time: end that row (valid_until) where the new one begins.', 'an agreement names the other one');
 SELECT matches(pg_temp.error($$INSERT INTO affiliate.agreement (program_no, affiliate_group, plan_id, valid_from) VALUES (91, 'gold', 'other', '2025-02-28')$$),
-    '^AF028 \| agreement of group "gold" overlaps another one \| The one on plan "golden" is in force', 'that of a group');
+    '^AF035 \| agreement of group "gold" overlaps another one \| The one on plan "golden" is in force', 'that of a group');
 SELECT lives_ok($$INSERT INTO affiliate.agreement (program_no, affiliate_no, affiliate_group, plan_id, valid_from) VALUES (91, 91, NULL, 'other', '2025-03-01'),
     (92, 91, NULL, 'other', '2025-01-01'), (91, 92, NULL, 'other', '2025-01-01'), (91, NULL, 'silver', 'other', '2025-01-01')$$, 'other periods, programs, affiliates and groups');
-SELECT throws_ok($$UPDATE affiliate.agreement SET valid_until = 'infinity' WHERE agreement_no = 91$$, 'AF028', NULL, 'by UPDATE');
+SELECT throws_ok($$UPDATE affiliate.agreement SET valid_until = 'infinity' WHERE agreement_no = 91$$, 'AF035', NULL, 'by UPDATE');
 SELECT lives_ok($$UPDATE affiliate.agreement SET plan_id = 'golden' WHERE agreement_no = 91$$, 'a row does not overlap itself');
 
 -- the net below
@@ -95,7 +95,7 @@ SELECT is(pg_temp.error($$INSERT INTO affiliate.program (program_id, currency) V
 -- administrators see these errors, not missing privileges
 CREATE ROLE affiliate_test_olga LOGIN IN ROLE affiliate_admin;
 SET LOCAL SESSION AUTHORIZATION affiliate_test_olga;
-SELECT throws_ok($$INSERT INTO affiliate.agreement (program_no, affiliate_no, plan_id, valid_from) VALUES (91, 91, 'other', '2025-02-28')$$, 'AF028', NULL, 'as administrator');
+SELECT throws_ok($$INSERT INTO affiliate.agreement (program_no, affiliate_no, plan_id, valid_from) VALUES (91, 91, 'other', '2025-02-28')$$, 'AF035', NULL, 'as administrator');
 SELECT throws_ok($$INSERT INTO affiliate.campaign (program_no, campaign_id) VALUES (91, '')$$, 'AF018', NULL, 'as administrator: an id');
 RESET SESSION AUTHORIZATION;
 
