@@ -81,7 +81,18 @@ public:
     const std::vector<Tried> &tried() const noexcept { return tried_; }
 
 private:
-    struct Line;
+    /// One line as its rules see it.
+    struct Line {
+        const Attribution *attribution;
+        const Order *order; ///< null for a registration
+        const Sale *sale;   ///< null for a registration
+        const Decision &decision;
+        std::string subject;
+        bool registration;
+        Time ordered_at, completed_at;
+        Decimal rate;
+        bool ladder_counts;
+    };
     RuleInput input(const Line &line) const;
     void add_rules(const Line &line, const Plan &plan, int beneficiary, int level, ConversionTarget &target);
     bool is_entitled(const Line &line, const CommissionRow &row) const;
@@ -96,6 +107,9 @@ private:
     const char *why_nothing(const Line &line, const Plan *plan, const ConversionTarget &target);
     void second_stage(const Line &line, const PlanRule &rule, int beneficiary, RuleInput &input, Target &target);
     void hold(const Line &line, const PlanRule &rule, int beneficiary, Target &target) const;
+    void add_chain(const Line &line, const Plan *plan, ConversionTarget &target);
+    void count(const Order &order, const Sale &sale, const ConversionRow *before, ConversionRow &row) const;
+    const char *why_outside(const Sale &sale) const noexcept;
     const Plan *plan_for(const Affiliate &affiliate, const Decision &decision, Time at, int &agreement_no) const;
     const CommissionRow *posted(const std::string &subject, int rule_no, int affiliate_no, int level) const;
     const ConversionRow *posted(const std::string &transaction_id, bool registration) const;

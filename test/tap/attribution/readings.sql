@@ -47,7 +47,6 @@ INSERT INTO affiliate.transaction (program_id, customer_id, transaction_id, orde
     ('main', 'f', 'f-1', 'of', 2, 'challenge_fee', 'completed', 'USD', 100, '2025-03-05', '2025-03-05', '{ANN}'), ('main', 'f', 'f-2', 'of', 1, 'addon_fee', 'completed', 'USD', 100, '2025-03-05', '2025-03-05', '{BOB}'),
     ('main', 'g', 'g-2', 'og', NULL, 'challenge_fee', 'completed', 'USD', 100, '2025-03-05', '2025-03-05', '{ANN}'), ('main', 'g', 'g-1', 'og', NULL, 'addon_fee', 'completed', 'USD', 100, '2025-03-05', '2025-03-05', '{BOB}');
 SELECT pg_temp.drain();
-SELECT todo('W3: the kernel does not read line_no', 1);
 SELECT is(pg_temp.outcome('main', 'f-_'), 'f-1 bob coupon #1 10, f-2 bob coupon #1 10', 'W3: codes by line_no');
 SELECT is(pg_temp.outcome('main', 'g-_'), 'g-1 bob coupon #1 10, g-2 bob coupon #1 10', 'W3: then by transaction_id');
 
