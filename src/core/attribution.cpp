@@ -18,8 +18,10 @@ const Ownership *Attribution::owner_at(const std::string &account_id, Time at) c
     return found != nullptr && at < found->ends_at ? found : nullptr;
 }
 
-Fold::Fold(const CaseFile &file, const Rulebook &rulebook, const News &news, Time now, RestartTest &restart)
-    : file_(file), program_(*file.program), rulebook_(rulebook), now_(now), restart_(restart), touches_(file, rulebook) {
+Fold::Fold(const CaseFile &file, const Rulebook &rulebook, const News &news, Positions &positions, Time now,
+           RestartTest &restart)
+    : file_(file), program_(*file.program), rulebook_(rulebook), positions_(positions), now_(now), restart_(restart),
+      touches_(file, rulebook) {
     result_.orders = orders_of(news, program_);
     for (const ConversionRow &row : file.conversions)
         if (row.stated_at && row.registration) stated_registration_ = &row;
@@ -145,9 +147,31 @@ std::string Fold::account_key(const Order &order) const {
     return program_.ownership_kind == OwnershipKind::per_account ? order.lines.front()->account_id : std::string();
 }
 
-Time Fold::ownership_end(Time from, const Candidate &touch, Time at) const {
+/// The band of the affiliate's last month that was locked when the ownership began, where bands say how long it lasts.
+/// It is pinned then: the month may still get a late line (W6).
+int Fold::band_when_begun(const std::string &account, int affiliate_no, Time begins_at, const std::string &cause) const {
+    const Ladder *const ladder = rulebook_.ladder(program_.window_ladder);
+    if (ladder == nullptr) return 0;
+    for (const PostedOwnership &row : file_.ownerships)
+        if (row.band != 0 && row.account_id == account && row.affiliate_no == affiliate_no &&
+            row.begins_at == begins_at && row.cause == cause)
+            return row.band;
+    Time month = program_.calendar->month_start(begins_at);
+    do month = program_.calendar->month_start(month - 1);
+    while (later(program_.calendar->next_month(month), rulebook_.longest_hold) > begins_at);
+    int const counted = positions_.counted(program_.no, affiliate_no, ladder->no, month);
+    const Band *const band = ladder->band_at(std::max(counted, 1));
+    return band == nullptr ? 0 : band->band;
+}
+
+Time Fold::ownership_end(Time from, const Candidate &touch, Time at, int band) const {
     if (program_.ownership_kind == OwnershipKind::lifetime) return kForever;
-    return window_end(from, touches_.windows(touch, at).ownership, program_.window_end, *program_.calendar);
+    Rulebook::Resolved const windows = touches_.windows(touch, at);
+    Duration length = windows.ownership;
+    if (const Ladder *ladder = rulebook_.ladder(program_.window_ladder); ladder != nullptr && windows.is_program_ownership)
+        for (const Band &item : ladder->bands)
+            if (item.band == band) length = item.ownership_window.value_or(length);
+    return window_end(from, length, program_.window_end, *program_.calendar);
 }
 
 void Fold::own(const std::string &account, const Candidate &touch, Time covers_from, Time runs_from, std::string cause) {
@@ -156,7 +180,8 @@ void Fold::own(const std::string &account, const Candidate &touch, Time covers_f
     ownership.affiliate_no = touch.affiliate_no;
     ownership.covers_from = covers_from;
     ownership.runs_from = runs_from;
-    ownership.ends_at = ownership_end(runs_from, touch, covers_from);
+    ownership.band = band_when_begun(account, touch.affiliate_no, covers_from, cause);
+    ownership.ends_at = ownership_end(runs_from, touch, covers_from, ownership.band);
     ownership.cause = std::move(cause);
     ownership.campaign_no = touch.campaign_no;
     ownership.traffic_source = touch.traffic_source;
@@ -238,7 +263,7 @@ void Fold::lengthen(Ownership &ownership, const Order &order) {
     owner.campaign_no = ownership.campaign_no;
     owner.traffic_source = ownership.traffic_source;
     ownership.runs_from = *order.completed_at;
-    ownership.ends_at = ownership_end(ownership.runs_from, owner, ownership.covers_from);
+    ownership.ends_at = ownership_end(ownership.runs_from, owner, ownership.covers_from, ownership.band);
 }
 
 // The registration -----------------------------------------------------------------------------------------------------
@@ -317,8 +342,9 @@ Time Fold::recorded_by(const Order &order) const {
     return order.completed_at ? later(order.first_completed_recorded_at, program_.late_grace) : kForever;
 }
 
-Attribution attribute(const CaseFile &file, const Rulebook &rulebook, const News &news, Time now, RestartTest &restart) {
-    return Fold(file, rulebook, news, now, restart).run();
+Attribution attribute(const CaseFile &file, const Rulebook &rulebook, const News &news, Positions &positions, Time now,
+                      RestartTest &restart) {
+    return Fold(file, rulebook, news, positions, now, restart).run();
 }
 
 } // namespace affiliate::core

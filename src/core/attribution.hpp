@@ -70,6 +70,7 @@ struct Ownership {
     std::string account_id;
     int affiliate_no = 0;
     Time covers_from = 0, runs_from = 0, ends_at = 0;
+    int band = 0; ///< of the affiliate's last locked ladder period when it began; 0 = none says how long it lasts
     std::string cause;
     int campaign_no = 0;
     std::string traffic_source;
@@ -94,7 +95,16 @@ public:
     virtual bool restarts(const Attribution &so_far, const Order &order) = 0;
 };
 
-Attribution attribute(const CaseFile &file, const Rulebook &rulebook, const News &news, Time now, RestartTest &restart);
+/// Where the affiliate stage left an affiliate, for lines it has not ranked yet (M7).
+class Positions {
+public:
+    virtual ~Positions() = default;
+    virtual int counted(int program_no, int affiliate_no, int ladder_no, Time window_start) = 0;
+    virtual Decimal used(int program_no, int affiliate_no, int rule_no, Time window_start) = 0;
+};
+
+Attribution attribute(const CaseFile &file, const Rulebook &rulebook, const News &news, Positions &positions, Time now,
+                      RestartTest &restart);
 
 /// What the customer rows say of an attribute at an instant (W11): the latest state that knows it and held by then, else
 /// the earliest later one; nullptr where no state knows it.

@@ -86,6 +86,7 @@ struct PostedOwnership {
     Time begins_at = 0, runs_from = 0, ends_at = 0;
     bool is_latest = false;
     std::string cause;
+    int band = 0; ///< pinned when it began (W6); 0 = none
     bool operator==(const PostedOwnership &) const = default;
 };
 

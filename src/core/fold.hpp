@@ -12,7 +12,8 @@ namespace affiliate::core {
 
 class Fold {
 public:
-    Fold(const CaseFile &file, const Rulebook &rulebook, const News &news, Time now, RestartTest &restart);
+    Fold(const CaseFile &file, const Rulebook &rulebook, const News &news, Positions &positions, Time now,
+         RestartTest &restart);
     Attribution run();
 
 private:
@@ -30,7 +31,8 @@ private:
 
     // Ownership (W5, W7)
     std::string account_key(const Order &order) const;
-    Time ownership_end(Time from, const Candidate &touch, Time at) const;
+    int band_when_begun(const std::string &account, int affiliate_no, Time begins_at, const std::string &cause) const;
+    Time ownership_end(Time from, const Candidate &touch, Time at, int band) const;
     void own(const std::string &account, const Candidate &touch, Time covers_from, Time runs_from, std::string cause);
     void move_clicks(const std::string &account, Time up_to, Time recorded_until);
     void move_remaining_clicks();
@@ -82,6 +84,7 @@ private:
     const CaseFile &file_;
     const Program &program_;
     const Rulebook &rulebook_;
+    Positions &positions_;
     Time now_;
     RestartTest &restart_;
     Touches touches_;

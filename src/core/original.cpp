@@ -136,10 +136,15 @@ std::optional<Fold::Claim> Fold::claim_of_original(Decision &decision, const Sal
         candidate.traffic_source = won->traffic_source;
     }
     Time runs_from = original.completed_at.value_or(original.ordered_at);
+    int band = 0;
     if (const Ownership *owner = result_.owner_at(account_key(source), original.ordered_at);
-        owner != nullptr && owner->affiliate_no == candidate.affiliate_no)
+        owner != nullptr && owner->affiliate_no == candidate.affiliate_no) {
         runs_from = std::max(runs_from, owner->runs_from);
-    claim.ends_at = ownership_end(runs_from, candidate, original.ordered_at);
+        band = owner->band;
+    } else {
+        band = band_when_begun(account_key(source), candidate.affiliate_no, original.ordered_at, candidate.ref);
+    }
+    claim.ends_at = ownership_end(runs_from, candidate, original.ordered_at, band);
     return claim;
 }
 

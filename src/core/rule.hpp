@@ -28,14 +28,6 @@ public:
     virtual std::optional<Decimal> amount(const PlanRule &rule, const RuleInput &input) = 0;
 };
 
-/// Where the affiliate stage left an affiliate, for lines it has not ranked yet (M7).
-class Positions {
-public:
-    virtual ~Positions() = default;
-    virtual int counted(int program_no, int affiliate_no, int ladder_no, Time window_start) = 0;
-    virtual Decimal used(int program_no, int affiliate_no, int rule_no, Time window_start) = 0;
-};
-
 /// What one rule should give one beneficiary for one conversion.
 struct Target {
     const PlanRule *rule = nullptr;

@@ -143,8 +143,10 @@ Rulebook::Resolved Rulebook::windows(const Program &program, const Affiliate &af
             if (level != nullptr && level->*member) return *(level->*member);
         return fallback;
     };
+    bool is_own = false;
+    for (const Windows *level : levels) is_own = is_own || (level != nullptr && level->ownership);
     return {pick(&Windows::click, program.click_window), pick(&Windows::lead, program.lead_window),
-            pick(&Windows::ownership, program.ownership_window)};
+            pick(&Windows::ownership, program.ownership_window), !is_own};
 }
 
 std::string normalised_code(std::string_view code) {

@@ -56,6 +56,7 @@ struct Program {
     std::vector<std::string> success_bonus_reasons, chargeback_reasons;
     bool ladder_ignores_reversals = false, zero_amount_counts = false;
     UpgradeCounts upgrade_counts = UpgradeCounts::delta;
+    int window_ladder = 0;         ///< the first of its ladders whose bands set an ownership window; 0 = none
     bool has_second_stage = false; ///< some rule of the program needs the affiliate stage
     std::shared_ptr<const Calendar> calendar;
 };
@@ -121,6 +122,7 @@ struct Band {
     int band = 0, from_position = 1;
     std::optional<Decimal> rate, amount;
     std::string label;
+    std::optional<Duration> ownership_window; ///< of customers who become the affiliate's while he is in it (W6)
 };
 struct Ladder {
     int no = 0, program_no = 0;
@@ -195,6 +197,7 @@ public:
     std::unordered_map<int, Ladder> ladders;
     std::map<std::pair<int, int>, std::vector<Agreement>> agreements;                ///< by (program, affiliate)
     std::map<std::pair<int, std::string>, std::vector<Agreement>> group_agreements;  ///< by (program, group)
+    Duration longest_hold = 0;  ///< of all rules: a ladder's period locks when it is over (M7)
     bool has_overrides = false; ///< some customer has an attribution_override
     ByName<int> currencies;                                                          ///< exponent
     std::map<std::pair<std::string, std::string>, std::vector<FxRate>> fx_rates;     ///< by valid_from
@@ -213,6 +216,7 @@ public:
     /// What the windows of a touch are: agreement, campaign, traffic source, program; the most specific one that is set.
     struct Resolved {
         Duration click, lead, ownership;
+        bool is_program_ownership = true; ///< nothing more specific says how long ownership lasts
     };
     Resolved windows(const Program &program, const Affiliate &affiliate, int campaign_no,
                      const std::string &traffic_source, Time at) const noexcept;

@@ -175,6 +175,7 @@ void post_ownerships(const CaseFile &file, const Attribution &attribution, Outco
         row.runs_from = ownership.runs_from;
         row.ends_at = ownership.ends_at;
         row.cause = ownership.cause;
+        row.band = ownership.band;
         outcome.ownerships.push_back(std::move(row));
     }
     for (PostedOwnership &row : outcome.ownerships) row.is_latest = row.ownership_no == numbers[row.account_id];
@@ -204,7 +205,7 @@ Settled decide(const CaseFile &file, const Rulebook &rulebook, Evaluator &evalua
     settled.news = read_news(file, now);
     Commissions commissions(file, rulebook, settled.news, evaluator, positions, trace);
     RuleRestart restart(commissions, rulebook, *file.program);
-    settled.attribution = attribute(file, rulebook, settled.news, now, restart);
+    settled.attribution = attribute(file, rulebook, settled.news, positions, now, restart);
     auto const add = [&](ConversionTarget target) {
         if (const ConversionRow *before = posted(file, target.row)) keep_stated(target.row, *before);
         settled.conversions.push_back(std::move(target));

@@ -108,7 +108,7 @@ const char *Touches::ineligible(const Affiliate &affiliate, Method method, Time 
 
 Rulebook::Resolved Touches::windows(const Candidate &touch, Time at) const {
     const Affiliate *const affiliate = rulebook_.affiliate(touch.affiliate_no);
-    if (affiliate == nullptr) return {program_.click_window, program_.lead_window, program_.ownership_window};
+    if (affiliate == nullptr) return {program_.click_window, program_.lead_window, program_.ownership_window, true};
     return rulebook_.windows(program_, *affiliate, touch.campaign_no, touch.traffic_source, at);
 }
 

@@ -198,7 +198,7 @@ void write_ownerships(const std::vector<Outcome> &outcomes) {
         "DELETE FROM affiliate.ownership WHERE customer_id = $1 AND program_no = $2", {TEXTOID, INT4OID});
     static RowTable *const ownerships = new RowTable("ownership", {
         "customer_id", "program_no", "account_id", "ownership_no", "affiliate_no", "begins_at", "runs_from", "ends_at",
-        "is_latest", "cause"});
+        "is_latest", "cause", "band"});
     RowWriter rows(*ownerships);
     for (const Outcome &outcome : outcomes) {
         if (!outcome.ownerships_changed) continue;
@@ -215,6 +215,8 @@ void write_ownerships(const std::vector<Outcome> &outcomes) {
             rows.put_time(row.ends_at);
             rows.put(row.is_latest);
             rows.put_text(row.cause);
+            if (row.band == 0) rows.put_null();
+            else rows.put_small(row.band);
             rows.end_row();
         }
     }

@@ -74,7 +74,7 @@ struct Reads {
     IndexRead matches{"refund_match", "refund_match_pkey", {"customer_id", "transaction_id", "matched_transaction_id"}};
     IndexRead ownerships{"ownership", "ownership_pkey",
                          {"customer_id", "program_no", "account_id", "ownership_no", "affiliate_no", "begins_at",
-                          "runs_from", "ends_at", "is_latest", "cause"}};
+                          "runs_from", "ends_at", "is_latest", "cause", "band"}};
     IndexRead conversions{"conversion", "conversion_pkey",
                           {"customer_id", "program_no", "transaction_id", "kind", "state", "affiliate_no", "method", "code",
                            "is_conflict", "candidates_digest", "order_key", "purchase_number", "ordered_at", "occurred_at",
@@ -417,7 +417,7 @@ private:
         reads().ownerships.each(ids_, [&](const Row &row) {
             if (CaseFile *found = file(row.text(0), row.integer(1)))
                 found->ownerships.push_back({row.text(2), row.integer(3), row.integer(4), *row.time(5), *row.time(6),
-                                             *row.time(7), row.boolean(8), row.text(9)});
+                                             *row.time(7), row.boolean(8), row.text(9), row.small(10)});
         });
     }
 

@@ -276,11 +276,14 @@ void load_plans(Rulebook &book) {
     each("SELECT ladder_no, program_no, mode FROM affiliate.ladder", [&](const Row &row) {
         book.ladders[row.integer(0)] = {row.integer(0), row.integer(1), row.text(2) == "retroactive", {}};
     });
-    each("SELECT ladder_no, band, from_position, rate, amount, label FROM affiliate.ladder_band"
+    each("SELECT ladder_no, band, from_position, rate, amount, label, ownership_window FROM affiliate.ladder_band"
          " ORDER BY ladder_no, from_position",
          [&](const Row &row) {
-             book.ladders[row.integer(0)].bands.push_back(
-                 {row.small(1), row.integer(2), row.decimal(3), row.decimal(4), row.text(5)});
+             Ladder &ladder = book.ladders[row.integer(0)];
+             ladder.bands.push_back(
+                 {row.small(1), row.integer(2), row.decimal(3), row.decimal(4), row.text(5), row.duration(6)});
+             int &window_ladder = book.programs[ladder.program_no].window_ladder;
+             if (ladder.bands.back().ownership_window && window_ladder == 0) window_ladder = ladder.no;
          });
     each("SELECT rule_no, plan_no, sequence_no, rule_group, name, transaction_types, condition, amount, level, rounding,"
          " scale, take_back, hold_kind, hold, hold_until_type, hold_until_kyc, ladder_no, monthly_cap, live_inputs"
@@ -290,6 +293,7 @@ void load_plans(Rulebook &book) {
              Program &program = book.programs[key.first];
              PlanRule rule = read_rule(row, program);
              program.has_second_stage = program.has_second_stage || rule.second_stage();
+             book.longest_hold = std::max(book.longest_hold, rule.hold);
              for (Plan &plan : book.plans[key])
                  if (plan.no == row.integer(1)) plan.rules.push_back(std::move(rule));
          });

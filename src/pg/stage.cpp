@@ -79,7 +79,7 @@ class Stage {
 public:
     Stage(const Rulebook &rulebook, const Program &program, int affiliate_no)
         : rulebook_(rulebook), program_(program), affiliate_no_(affiliate_no), now_(now_us()) {
-        for (const auto &[no, rule] : rulebook.rules) hold_ = std::max(hold_, rule->hold);
+        hold_ = rulebook.longest_hold;
     }
 
     /// Reads the windows that can still change, ranks them, and stores where the affiliate stands.

@@ -16,10 +16,11 @@ BEGIN
         ends_at timestamptz NOT NULL,
         is_latest boolean NOT NULL,
         cause text COLLATE "C" NOT NULL,
+        band smallint,
         CONSTRAINT ownership_pkey PRIMARY KEY (customer_id, program_no, account_id, ownership_no)
     );
     PERFORM affiliate._create_index('ownership_latest_key', $index$CREATE UNIQUE INDEX ownership_latest_key ON affiliate.ownership (customer_id, program_no, account_id) WHERE is_latest$index$);
-    COMMENT ON TABLE affiliate.ownership IS 'This customer (or account) belongs to this affiliate for orders from begins_at until ends_at (infinity = for life); a later one ends an earlier one. cause is the transaction, click or registration it began with.';
+    COMMENT ON TABLE affiliate.ownership IS 'This customer (or account) belongs to this affiliate for orders from begins_at until ends_at (infinity = for life); a later one ends an earlier one. cause is the transaction, click or registration it began with; band, pinned then, is that of the affiliate''s last locked month where bands say how long ownership lasts.';
 
     CREATE TABLE IF NOT EXISTS affiliate.conversion (
         customer_id text COLLATE "C" NOT NULL,
