@@ -122,7 +122,7 @@ struct Band {
     int band = 0, from_position = 1;
     std::optional<Decimal> rate, amount;
     std::string label;
-    std::optional<Duration> ownership_window; ///< of customers who become the affiliate's while he is in it (W6)
+    std::optional<Duration> ownership_window{}; ///< of customers who become the affiliate's while he is in it (W6)
 };
 struct Ladder {
     int no = 0, program_no = 0;

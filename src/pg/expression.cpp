@@ -73,7 +73,7 @@ int pin_settings() {
 
 /// Parser hook: a column is a Var of the scanned row. SyntaxCheck has seen that the name exists.
 Node *resolve_column(ParseState *pstate, ColumnRef *ref) noexcept {
-    const auto *const input = static_cast<TupleDesc>(pstate->p_ref_hook_state);
+    TupleDesc const input = static_cast<TupleDesc>(pstate->p_ref_hook_state);
     const char *const name = strVal(linitial(ref->fields));
     for (int i = 0; i < input->natts; ++i) {
         const FormData_pg_attribute *const attribute = TupleDescAttr(input, i);
