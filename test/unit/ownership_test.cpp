@@ -389,4 +389,24 @@ BOOST_AUTO_TEST_CASE(w12a_an_unknown_original_is_awaited_until_late_grace_is_ove
     }
 }
 
+/// W6: the band of the last locked month says how long the ownership lasts, and is pinned when it begins.
+BOOST_AUTO_TEST_CASE(w6_the_band_of_the_last_locked_month) {
+    Story s;
+    Ladder &ladder = s.book.ladders[1];
+    ladder.no = ladder.program_no = 1;
+    ladder.bands = {{1, 1, {}, {}, "low", 30 * kDay}, {2, 3, {}, {}, "high", 60 * kDay}};
+    s.program().window_ladder = 1;
+    s.positions_before = 3;
+    s.click("c", alice, day(0));
+    s.sale("a", day(1), "100");
+    s.settle(day(2));
+    BOOST_TEST(s.file.ownerships.at(0).ends_at == day(61));
+    s.positions_before = 0; // a late line of the month: pinned
+    s.settle(day(3));
+    BOOST_TEST(s.file.ownerships.at(0).ends_at == day(61));
+    s.program().window_ladder = 0;
+    s.settle(day(3));
+    BOOST_TEST(s.file.ownerships.at(0).ends_at == later(day(1), s.program().ownership_window));
+}
+
 BOOST_AUTO_TEST_SUITE_END()

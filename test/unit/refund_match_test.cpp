@@ -2,27 +2,9 @@
 // Refunds that name no sale: which one they take back, and since when that is pinned (SEMANTICS W12).
 #include <boost/test/unit_test.hpp>
 
-#include "case_builder.hpp"
+#include "sold.hpp"
 
 using namespace story;
-
-namespace {
-
-const Sale &sale_of(const Settled &settled, const std::string &id) {
-    for (const Sale &sale : settled.news.sales)
-        if (sale.row->transaction_id == id) return sale;
-    throw std::out_of_range(id);
-}
-
-/// A sale of alice on day 1 over 100.
-struct Sold : Story {
-    Sold() {
-        click("c", alice, day(0));
-        sale("s", day(1), "100");
-    }
-};
-
-} // namespace
 
 BOOST_AUTO_TEST_SUITE(refund_match)
 
