@@ -217,7 +217,8 @@ BEGIN
         recorded_at timestamptz NOT NULL DEFAULT affiliate._now(),
         recorded_by text NOT NULL DEFAULT session_user,
         CONSTRAINT dispute_ids_check CHECK (dispute_id <> '' AND octet_length(dispute_id) <= 500
-            AND octet_length(transaction_id) <= 500 AND octet_length(ref_external_id) <= 500),
+            AND octet_length(transaction_id) <= 500 AND octet_length(ref_external_id) <= 500
+            AND octet_length(ref_source) <= 500 AND octet_length(ref_kind) <= 500 AND octet_length(customer_id) <= 500),
         CONSTRAINT dispute_target_check CHECK (transaction_id IS NOT NULL OR ref_external_id IS NOT NULL AND ref_source IS NOT NULL AND ref_kind IS NOT NULL),
         CONSTRAINT dispute_outcome_check CHECK (outcome IN ('won', 'lost', 'partial')),
         CONSTRAINT dispute_lost_amount_check CHECK ((outcome IS NOT DISTINCT FROM 'partial') = (lost_amount IS NOT NULL)),
