@@ -61,8 +61,15 @@ bool IndexRead::begin() {
     relation_ = call([table] { return table_open(table, NoLock); });
     index_relation_ = call([index] { return index_open(index, NoLock); });
     Relation const relation = relation_, index_relation = index_relation_;
-    // Most firms leave some tables unused: their indexes have nothing but a metapage.
-    bool const is_empty = call([index_relation] { return RelationGetNumberOfBlocks(index_relation) <= 1; });
+    // Most firms leave some tables unused: their indexes have no root yet. Whatever a snapshot may see was entered before.
+    // Asking the metapage costs no system call, as the size of the index would.
+    bool const is_empty = call([index_relation] {
+        Buffer const page = ReadBuffer(index_relation, BTREE_METAPAGE);
+        LockBuffer(page, BUFFER_LOCK_SHARE);
+        bool const has_no_root = BTPageGetMeta(BufferGetPage(page))->btm_root == P_NONE;
+        UnlockReleaseBuffer(page);
+        return has_no_root;
+    });
     if (is_empty) {
         call([=] {
             index_close(index_relation, AccessShareLock);

@@ -15,6 +15,7 @@ extern "C" {
 
 #include "access/genam.h"
 #include "access/htup_details.h"
+#include "access/nbtree.h"
 #include "access/skey.h"
 #include "access/stratnum.h"
 #include "access/relation.h"
