@@ -36,7 +36,7 @@ public:
         }
         if (is_stale_)
             reviews.push_back({"stale_update", transaction_id,
-                               "an older cumulative refund came after a newer one and changed nothing", "low"});
+                               "an older cumulative refund came after a newer one and changed nothing"});
         if (is_repeated_)
             reviews.push_back({"repeated_news", transaction_id,
                                "the same news came again without a time of its own: once or twice?"});

@@ -172,7 +172,7 @@ void read_content(Sale &sale, const std::vector<Dated> &chain, std::vector<Revie
         });
         if (has_stale_report(reports))
             reviews.push_back({"stale_update", sale.row->transaction_id,
-                               "an older report came after newer ones and changed nothing", "low"});
+                               "an older report came after newer ones and changed nothing"});
     }
     for (const auto &[at, report] : reports) {
         const TransactionState *const state = report->state;
