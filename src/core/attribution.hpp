@@ -2,6 +2,8 @@
 // Who earned it: the fold over a customer's orders in the order of W8, with the ownership it builds (SEMANTICS W1-W12a).
 #pragma once
 
+#include <string_view>
+
 #include "core/news.hpp"
 
 namespace affiliate::core {
@@ -109,7 +111,7 @@ Attribution attribute(const CaseFile &file, const Rulebook &rulebook, const News
 /// What the customer rows say of an attribute at an instant (W11): the latest state that knows it and held by then, else
 /// the earliest later one; nullptr where no state knows it.
 const CustomerState *customer_at(const CaseFile &file, std::string CustomerState::*attribute, Time at) noexcept;
-std::string customer_value(const CaseFile &file, std::string CustomerState::*attribute, Time at);
+std::string_view customer_value(const CaseFile &file, std::string CustomerState::*attribute, Time at) noexcept;
 /// The signup by the same rule.
 std::optional<Time> signup_at(const CaseFile &file, Time at) noexcept;
 

@@ -143,6 +143,21 @@ struct CaseFile {
     std::vector<PostedOwnership> ownerships;
     std::vector<ConversionRow> conversions;
     std::vector<CommissionRow> commissions;
+
+    /// What was posted before; nullptr where nothing was.
+    const ConversionRow *posted(const std::string &transaction_id, bool registration) const noexcept {
+        for (const ConversionRow &row : conversions)
+            if (row.registration == registration && row.transaction_id == transaction_id) return &row;
+        return nullptr;
+    }
+    const CommissionRow *posted(const std::string &subject_id, bool registration, int rule_no, int affiliate_no,
+                                int level) const noexcept {
+        for (const CommissionRow &row : commissions)
+            if (row.rule_no == rule_no && row.affiliate_no == affiliate_no && row.level == level &&
+                row.registration == registration && row.subject_id == subject_id)
+                return &row;
+        return nullptr;
+    }
 };
 
 } // namespace affiliate::core

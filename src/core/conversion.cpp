@@ -151,7 +151,7 @@ ConversionTarget Commissions::conversion(const Attribution &attribution, const O
     row = decided(order, sale);
     target.effective_at = sale.latest_news_at;
     target.cause = "report";
-    const ConversionRow *const before = posted(row.transaction_id, false);
+    const ConversionRow *const before = file_.posted(row.transaction_id, false);
     note_candidates(decision, before, trace_, row);
     if (before != nullptr) row.stated_at = before->stated_at;
     if (!sale.completed_at) {
@@ -207,7 +207,7 @@ std::optional<ConversionTarget> Commissions::registration(const Attribution &att
     row.is_test = !file_.customer.empty() && file_.customer.front().is_test;
     target.effective_at = *attribution.signup_at;
     target.cause = "registration";
-    const ConversionRow *const before = posted(std::string(), true);
+    const ConversionRow *const before = file_.posted(std::string(), true);
     note_candidates(decision, before, trace_, row);
     if (before != nullptr) row.stated_at = before->stated_at;
     const Affiliate *const affiliate = rulebook_.affiliate(decision.affiliate_no);

@@ -14,7 +14,7 @@ std::string affiliate_id(const Rulebook &rulebook, int no) {
 /// The fields of rule_input that have a value, so that the arithmetic can be shown with values filled in.
 std::string inputs_json(const RuleInput &in, MetadataText metadata_text) {
     JsonObject out;
-    auto const text = [&out](const char *key, const std::string &value) {
+    auto const text = [&out](const char *key, std::string_view value) {
         if (!value.empty()) out.add(key, value);
     };
     auto const number = [&out](const char *key, const std::optional<Decimal> &value) {

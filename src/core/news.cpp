@@ -309,6 +309,7 @@ News read_news(const CaseFile &file, Time now) {
     std::vector<Draft> drafts;
     std::vector<Follower> followers, without_reference;
     const std::vector<TransactionState> &all = file.transactions;
+    drafts.reserve(all.size());
     for (std::size_t begin = 0, end = 0; begin < all.size(); begin = end) {
         States states;
         while (end < all.size() && all[end].transaction_id == all[begin].transaction_id) states.push_back(&all[end++]);

@@ -7,7 +7,7 @@ namespace affiliate::core {
 
 namespace {
 
-bool applies_to(const PlanRule &rule, const std::string &type, Effect effect) {
+bool applies_to(const PlanRule &rule, std::string_view type, Effect effect) {
     if (rule.transaction_types.empty()) return effect == Effect::sale;
     return std::find(rule.transaction_types.begin(), rule.transaction_types.end(), type) != rule.transaction_types.end();
 }
@@ -19,19 +19,6 @@ Commissions::Commissions(const CaseFile &file, const Rulebook &rulebook, const N
     : file_(file), program_(*file.program), rulebook_(rulebook), news_(news), evaluator_(evaluator),
       positions_(positions), trace_(trace) {}
 
-const CommissionRow *Commissions::posted(const std::string &subject, int rule_no, int affiliate_no, int level) const {
-    for (const CommissionRow &row : file_.commissions)
-        if (row.rule_no == rule_no && row.affiliate_no == affiliate_no && row.level == level && row.subject_id == subject)
-            return &row;
-    return nullptr;
-}
-
-const ConversionRow *Commissions::posted(const std::string &transaction_id, bool registration) const {
-    for (const ConversionRow &row : file_.conversions)
-        if (row.registration == registration && row.transaction_id == transaction_id) return &row;
-    return nullptr;
-}
-
 const Plan *Commissions::plan_for(const Affiliate &affiliate, const Decision &decision, Time at, int &agreement_no) const {
     Time const when = program_.plan_by_customer && decision.customer_since ? *decision.customer_since : at;
     const Agreement *const agreement = rulebook_.agreement(program_.no, affiliate, when);
@@ -40,7 +27,8 @@ const Plan *Commissions::plan_for(const Affiliate &affiliate, const Decision &de
     return plan.empty() ? nullptr : rulebook_.plan(program_.no, plan, when);
 }
 
-void Commissions::hold(const Line &line, const PlanRule &rule, int beneficiary, Target &target) const {
+void Commissions::hold(const Line &line, Target &target) const {
+    const PlanRule &rule = *target.rule;
     Time const by_time = later(line.completed_at, rule.hold);
     Time by_event = kForever;
     if (rule.hold_kind != HoldKind::time) {
@@ -59,7 +47,7 @@ void Commissions::hold(const Line &line, const PlanRule &rule, int beneficiary, 
                          : rule.hold_kind == HoldKind::event ? by_event
                                                              : std::min(by_time, by_event);
     if (target.eligible_at == kForever) target.hold_reason = "event";
-    const Affiliate *const affiliate = rulebook_.affiliate(beneficiary);
+    const Affiliate *const affiliate = rulebook_.affiliate(target.affiliate_no);
     if (affiliate != nullptr && affiliate->status_at(line.ordered_at) == AffiliateStatus::suspended) {
         const SuspensionDecision *decided = nullptr;
         for (const SuspensionDecision &decision : affiliate->suspension)
@@ -85,7 +73,7 @@ void Commissions::stand(const Ladder &ladder, int position, RuleInput &in) const
     in.band = band == nullptr ? 0 : band->band;
     in.band_rate = band == nullptr ? std::nullopt : band->rate;
     in.band_amount = band == nullptr ? std::nullopt : band->amount;
-    in.band_label = band == nullptr ? std::string() : band->label;
+    in.band_label = band == nullptr ? std::string_view() : band->label;
 }
 
 /// Whether a condition that is false would hold in some band of the rule's ladder: the stage may still lead there (M7).
@@ -100,39 +88,59 @@ bool Commissions::may_hold_later(const PlanRule &rule, const RuleInput &seen) {
     return false;
 }
 
-void Commissions::second_stage(const Line &line, const PlanRule &rule, int beneficiary, RuleInput &in, Target &target) {
-    const CommissionRow *const before = posted(line.subject, rule.no, beneficiary, rule.level);
-    Time const month = program_.calendar->month_start(line.completed_at);
-    // A line that was withdrawn under a cap has no room of its own any more: it gets in line again.
-    target.provisional = before == nullptr || before->is_provisional || (rule.monthly_cap && !before->cap_room);
-    if (const Ladder *ladder = rulebook_.ladder(rule.ladder_no)) {
-        int position = before != nullptr ? before->ladder_position : 0;
-        if (position == 0) {
-            position = positions_.counted(program_.no, beneficiary, ladder->no, month);
-            if (!ladder->retroactive || line.ladder_counts) ++position;
-        }
-        target.ladder_position = std::max(position, 1);
-        stand(*ladder, target.ladder_position, in);
-    }
-    if (rule.monthly_cap) {
-        if (before != nullptr && before->cap_room) target.cap_room = before->cap_room;
-        else target.cap_room =
-                 max(*rule.monthly_cap - positions_.used(program_.no, beneficiary, rule.no, month), Decimal{});
-    }
+const CommissionRow *Commissions::posted(const Line &line, const Target &target) const {
+    return file_.posted(line.subject, line.registration, target.rule->no, target.affiliate_no, target.rule->level);
 }
 
-std::optional<Target> Commissions::apply(const Line &line, const PlanRule &rule, const RuleInput &base, int beneficiary) {
-    RuleInput in = base;
-    Target target;
-    target.rule = &rule;
-    target.affiliate_no = beneficiary;
-    if (rule.second_stage()) second_stage(line, rule, beneficiary, in, target);
-    look_live(rule, in);
+/// The line's position on the ladder of its rule: where it was posted, else the next one.
+void Commissions::take_position(const Line &line, Asked &asked) {
+    Target &target = asked.target;
+    const Ladder *const ladder = rulebook_.ladder(target.rule->ladder_no);
+    if (ladder == nullptr) return;
+    const CommissionRow *const before = posted(line, target);
+    int position = before != nullptr ? before->ladder_position : 0;
+    if (position == 0) {
+        Time const month = program_.calendar->month_start(line.completed_at);
+        position = positions_.counted(program_.no, target.affiliate_no, ladder->no, month);
+        if (!ladder->retroactive || line.ladder_counts) ++position;
+    }
+    target.ladder_position = std::max(position, 1);
+    stand(*ladder, target.ladder_position, asked.seen);
+}
+
+/// What the line may give at most: what it had, else what others left of the month.
+std::optional<Decimal> Commissions::room_under_cap(const Line &line, const Target &target) {
+    const PlanRule &rule = *target.rule;
+    if (!rule.monthly_cap) return std::nullopt;
+    if (const CommissionRow *before = posted(line, target); before != nullptr && before->cap_room) return before->cap_room;
+    Time const month = program_.calendar->month_start(line.completed_at);
+    return max(*rule.monthly_cap - positions_.used(program_.no, target.affiliate_no, rule.no, month), Decimal{});
+}
+
+Commissions::Asked Commissions::ask(const Line &line, const PlanRule &rule, const RuleInput &base, int beneficiary) {
+    Asked asked{base, {}};
+    asked.target.rule = &rule;
+    asked.target.affiliate_no = beneficiary;
+    if (rule.second_stage()) {
+        const CommissionRow *const before = posted(line, asked.target);
+        // A line that was withdrawn under a cap has no room of its own any more: it gets in line again.
+        asked.target.provisional = before == nullptr || before->is_provisional || (rule.monthly_cap && !before->cap_room);
+        take_position(line, asked);
+    }
+    look_live(rule, asked.seen);
+    return asked;
+}
+
+std::optional<Target> Commissions::apply(const Line &line, Asked asked) {
+    RuleInput &in = asked.seen;
+    Target &target = asked.target;
+    const PlanRule &rule = *target.rule;
     std::optional<Decimal> full = evaluator_.amount(rule, in);
     if (!full && rule.ladder_no == 0) return std::nullopt;
     target.gives = full.has_value();
     if (!full) full = Decimal{}; // the stage may lead to a band that gives something (M7)
-    if (trace_) tried_.push_back({&rule, beneficiary, true, in, std::nullopt});
+    if (trace_) tried_.push_back({&rule, target.affiliate_no, true, in, std::nullopt});
+    target.cap_room = room_under_cap(line, target);
     target.accrued = max(full->rounded(rule.scale, rule.rounding), Decimal{});
     target.net = target.accrued;
     const Sale *const sale = line.sale;
@@ -158,8 +166,8 @@ std::optional<Target> Commissions::apply(const Line &line, const PlanRule &rule,
         target.accrued = min(target.accrued, *target.cap_room);
         target.net = min(target.net, *target.cap_room);
     }
-    hold(line, rule, beneficiary, target);
-    return target;
+    hold(line, target);
+    return std::move(target);
 }
 
 /// Inputs that the rule declares live are read as they are now, not as of completed_at (W11).
@@ -179,24 +187,18 @@ void Commissions::add_rules(const Line &line, const Plan &plan, int beneficiary,
         if (!rule.group.empty() &&
             std::find(matched_groups.begin(), matched_groups.end(), rule.group) != matched_groups.end())
             continue;
-        RuleInput seen = in;
-        Target ignored;
-        if (rule.ladder_no != 0) second_stage(line, rule, beneficiary, seen, ignored);
-        look_live(rule, seen);
-        if (!evaluator_.condition(rule, seen)) {
-            if (trace_) tried_.push_back({&rule, beneficiary, false, seen, std::nullopt});
-            if (rule.ladder_no != 0 && may_hold_later(rule, seen)) {
-                ignored.rule = &rule;
-                ignored.affiliate_no = beneficiary;
-                ignored.matched = ignored.gives = false;
-                ignored.cap_room.reset();
-                hold(line, rule, beneficiary, ignored);
-                target.commissions.push_back(std::move(ignored));
+        Asked asked = ask(line, rule, in, beneficiary);
+        if (!evaluator_.condition(rule, asked.seen)) {
+            if (trace_) tried_.push_back({&rule, beneficiary, false, asked.seen, std::nullopt});
+            if (rule.ladder_no != 0 && may_hold_later(rule, asked.seen)) {
+                asked.target.matched = asked.target.gives = false;
+                hold(line, asked.target);
+                target.commissions.push_back(std::move(asked.target));
             }
             continue;
         }
         if (!rule.group.empty()) matched_groups.push_back(rule.group);
-        if (std::optional<Target> found = apply(line, rule, in, beneficiary)) target.commissions.push_back(std::move(*found));
+        if (std::optional<Target> found = apply(line, std::move(asked))) target.commissions.push_back(std::move(*found));
     }
 }
 
@@ -226,7 +228,7 @@ void Commissions::add_stated_rules(const Line &line, const ConversionRow &before
         RuleInput in = input(line);
         in.level = row.level;
         if (const Affiliate *who = rulebook_.affiliate(row.affiliate_no)) in.beneficiary = who->id;
-        if (std::optional<Target> found = apply(line, *it->second, in, row.affiliate_no))
+        if (std::optional<Target> found = apply(line, ask(line, *it->second, in, row.affiliate_no)))
             target.commissions.push_back(std::move(*found));
     }
     target.row.plan_no = before.plan_no;
@@ -238,7 +240,7 @@ bool Commissions::holds(const PlanRule &rule, const Attribution &so_far, const O
     for (const Sale *sale : order.lines) {
         if (!sale->completed_at || sale->is_void || (sale->is_zero() && !program_.zero_amount_counts)) continue;
         ConversionRow ignored;
-        std::optional<Decimal> const unit = rate(*sale, posted(sale->row->transaction_id, false), ignored);
+        std::optional<Decimal> const unit = rate(*sale, file_.posted(sale->row->transaction_id, false), ignored);
         if (!unit) continue;
         Line const line{&so_far, &order, sale, order.decision, sale->row->transaction_id, false,
                         sale->ordered_at, *sale->completed_at, *unit, false};
@@ -262,10 +264,7 @@ bool Commissions::is_for_first_purchase(const Line &line, const Plan &plan) {
     if (const Affiliate *affiliate = rulebook_.affiliate(line.decision.affiliate_no)) in.beneficiary = affiliate->id;
     for (const PlanRule &rule : plan.rules) {
         if (rule.level != 0 || !applies_to(rule, in.transaction_type, line.sale->row->effect)) continue;
-        RuleInput seen = in;
-        Target ignored;
-        if (rule.ladder_no != 0) second_stage(line, rule, line.decision.affiliate_no, seen, ignored);
-        look_live(rule, seen);
+        RuleInput const seen = ask(line, rule, in, line.decision.affiliate_no).seen;
         if (evaluator_.condition(rule, seen) && evaluator_.amount(rule, seen)) return true;
     }
     return false;

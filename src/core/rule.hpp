@@ -6,9 +6,10 @@
 
 namespace affiliate::core {
 
-/// The values of the SQL type affiliate.rule_input; same names, same meaning (docs/rule-expressions.md).
+/// The values of the SQL type affiliate.rule_input; same names, same meaning (docs/rule-expressions.md). The texts are
+/// views into the case file, its news and decisions, and the rulebook.
 struct RuleInput {
-    std::string transaction_type, sale_kind, product, product_family, challenge_type, phase, account_currency, currency,
+    std::string_view transaction_type, sale_kind, product, product_family, challenge_type, phase, account_currency, currency,
         customer_country, customer_language, kyc_status, sales_status, method, coupon_code, coupon_kind, campaign,
         traffic_source, affiliate, affiliate_group, partner_type, affiliate_country, beneficiary, band_label, metadata;
     std::optional<Decimal> account_size, list_price, discount, fee, collected, coupon_discount, band_rate, band_amount;
@@ -92,19 +93,25 @@ private:
     std::optional<Decimal> rate(const Sale &sale, const ConversionRow *before, ConversionRow &row) const;
     void add_stated_rules(const Line &line, const ConversionRow &before, ConversionTarget &target);
     void look_live(const PlanRule &rule, RuleInput &input) const;
-    std::optional<Target> apply(const Line &line, const PlanRule &rule, const RuleInput &base, int beneficiary);
+    /// A rule for one beneficiary: what it sees, its ladder and the live inputs included, and the beginning of what it gives.
+    struct Asked {
+        RuleInput seen;
+        Target target;
+    };
+    Asked ask(const Line &line, const PlanRule &rule, const RuleInput &base, int beneficiary);
+    std::optional<Target> apply(const Line &line, Asked asked);
     void stand(const Ladder &ladder, int position, RuleInput &input) const;
     bool may_hold_later(const PlanRule &rule, const RuleInput &input);
     bool is_for_first_purchase(const Line &line, const Plan &plan);
     const char *why_nothing(const Line &line, const Plan *plan, const ConversionTarget &target);
-    void second_stage(const Line &line, const PlanRule &rule, int beneficiary, RuleInput &input, Target &target);
-    void hold(const Line &line, const PlanRule &rule, int beneficiary, Target &target) const;
+    const CommissionRow *posted(const Line &line, const Target &target) const;
+    void take_position(const Line &line, Asked &asked);
+    std::optional<Decimal> room_under_cap(const Line &line, const Target &target);
+    void hold(const Line &line, Target &target) const;
     void add_chain(const Line &line, const Plan *plan, ConversionTarget &target);
     void count(const Order &order, const Sale &sale, const ConversionRow *before, ConversionRow &row) const;
     const char *why_outside(const Sale &sale) const noexcept;
     const Plan *plan_for(const Affiliate &affiliate, const Decision &decision, Time at, int &agreement_no) const;
-    const CommissionRow *posted(const std::string &subject, int rule_no, int affiliate_no, int level) const;
-    const ConversionRow *posted(const std::string &transaction_id, bool registration) const;
 
     const CaseFile &file_;
     const Program &program_;

@@ -34,12 +34,6 @@ bool same_decision(const ConversionRow &a, const ConversionRow &b) {
            a.is_test == b.is_test;
 }
 
-const ConversionRow *posted(const CaseFile &file, const ConversionRow &target) {
-    for (const ConversionRow &row : file.conversions)
-        if (row.registration == target.registration && row.transaction_id == target.transaction_id) return &row;
-    return nullptr;
-}
-
 /// What a conversion was stated with stays, whatever is decided of it now (I14).
 void keep_stated(ConversionRow &row, const ConversionRow &before) {
     if (!before.stated_at) return;
@@ -207,7 +201,8 @@ Settled decide(const CaseFile &file, const Rulebook &rulebook, Evaluator &evalua
     RuleRestart restart(commissions, rulebook, *file.program);
     settled.attribution = attribute(file, rulebook, settled.news, positions, now, restart);
     auto const add = [&](ConversionTarget target) {
-        if (const ConversionRow *before = posted(file, target.row)) keep_stated(target.row, *before);
+        ConversionRow &row = target.row;
+        if (const ConversionRow *before = file.posted(row.transaction_id, row.registration)) keep_stated(row, *before);
         settled.conversions.push_back(std::move(target));
         if (trace) settled.tried.push_back(commissions.tried());
     };
@@ -224,16 +219,13 @@ Outcome post(const CaseFile &file, const Settled &settled) {
     std::set<int> stage;
     std::set<const CommissionRow *> seen;
     for (const ConversionTarget &target : settled.conversions) {
-        const ConversionRow *const before = posted(file, target.row);
+        const ConversionRow *const before = file.posted(target.row.transaction_id, target.row.registration);
         std::size_t const changes = outcome.conversions.size() + outcome.commissions.size();
         post_conversion(target, before, outcome);
         for (const Target &commission : target.commissions) {
-            const CommissionRow *posted = nullptr;
-            for (const CommissionRow &row : file.commissions)
-                if (row.registration == target.row.registration && row.subject_id == target.row.transaction_id &&
-                    row.rule_no == commission.rule->no && row.affiliate_no == commission.affiliate_no &&
-                    row.level == commission.rule->level)
-                    posted = &row;
+            const CommissionRow *const posted =
+                file.posted(target.row.transaction_id, target.row.registration, commission.rule->no,
+                            commission.affiliate_no, commission.rule->level);
             if (posted != nullptr) seen.insert(posted);
             else if (commission.accrued.is_zero() && !commission.rule->second_stage()) continue;
             post_commission(commission_row(target, commission, file.program->currency, posted), posted,

@@ -71,7 +71,7 @@ void grade_reviews(const CaseFile &file, const Settled &settled, std::vector<Rev
 /// the sale, who competed, every rule that was tried with its inputs, and what it gives. Of a refund, chargeback or
 /// adjustment: the sale it takes back, or the reviews that say why none. "null" where it is unknown. `metadata_text` makes
 /// JSON text of the bytes of a metadata value.
-using MetadataText = std::string (*)(const std::string &bytes);
+using MetadataText = std::string (*)(std::string_view bytes);
 std::string explain_json(const Rulebook &rulebook, const Settled &settled, const std::string &transaction_id,
                          MetadataText metadata_text);
 

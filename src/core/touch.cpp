@@ -8,7 +8,7 @@ namespace affiliate::core {
 
 namespace {
 
-bool listed(const std::vector<std::string> &list, const std::string &value) {
+bool listed(const std::vector<std::string> &list, std::string_view value) {
     return std::find(list.begin(), list.end(), value) != list.end();
 }
 
@@ -65,9 +65,9 @@ const CustomerState *customer_at(const CaseFile &file, std::string CustomerState
         [attribute](const CustomerState &a, const CustomerState &b) { return a.*attribute < b.*attribute; });
 }
 
-std::string customer_value(const CaseFile &file, std::string CustomerState::*attribute, Time at) {
+std::string_view customer_value(const CaseFile &file, std::string CustomerState::*attribute, Time at) noexcept {
     const CustomerState *const state = customer_at(file, attribute, at);
-    return state == nullptr ? std::string() : state->*attribute;
+    return state == nullptr ? std::string_view() : state->*attribute;
 }
 
 std::optional<Time> signup_at(const CaseFile &file, Time at) noexcept {
@@ -136,7 +136,7 @@ void Touches::coupons(const std::vector<std::string> &codes, const std::vector<s
             candidate.affiliate_no = coupon->affiliate_no;
             candidate.campaign_no = coupon->campaign_no;
             candidate.coupon = coupon;
-            std::string const country = customer_value(file_, &CustomerState::country, at);
+            std::string_view const country = customer_value(file_, &CustomerState::country, at);
             bool const product_fits =
                 coupon->products.empty() || std::any_of(products.begin(), products.end(), [&](const std::string &id) {
                     return listed(coupon->products, id);

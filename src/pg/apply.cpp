@@ -28,22 +28,58 @@ private:
 
 const char *subject_kind(bool registration) { return registration ? "registration" : "transaction"; }
 
-void write_conversions(const std::vector<Outcome> &outcomes) {
-    static RowTable *const conversions = new RowTable("conversion", {
-        "customer_id", "transaction_id", "kind", "program_no", "state", "affiliate_no", "method", "code", "is_conflict",
-        "candidates", "candidates_digest", "order_key", "purchase_number", "ordered_at", "occurred_at", "agreement_no", "plan_no", "currency",
-        "fx_rate", "fx_source", "fx_valid_from", "ladder_counts", "taken_back_at", "ladder_reversed_at", "is_test",
-        "quantity", "gross", "refunded", "charged_back", "charged_back_count", "version"});
-    static RowTable *const conversion_entries = new RowTable("conversion_entry", {
-        "customer_id", "transaction_id", "kind", "program_no", "version", "affiliate_no", "currency", "quantity", "gross",
-        "refunded", "charged_back", "charged_back_count", "cause", "earned_at", "effective_at", "recorded_at",
-        "recorded_by", "cluster_no", "written_xid"});
-    RowWriter inserted(*conversions), updated(*conversions), entries(*conversion_entries);
+/// The rows of the decisions and of the ledger that are new; written together at the end.
+struct NewRows {
+    static RowTable &conversion_table() {
+        static RowTable *const table = new RowTable("conversion", {
+            "customer_id", "transaction_id", "kind", "program_no", "state", "affiliate_no", "method", "code", "is_conflict",
+            "candidates", "candidates_digest", "order_key", "purchase_number", "ordered_at", "occurred_at", "agreement_no",
+            "plan_no", "currency", "fx_rate", "fx_source", "fx_valid_from", "ladder_counts", "taken_back_at",
+            "ladder_reversed_at", "is_test", "quantity", "gross", "refunded", "charged_back", "charged_back_count",
+            "version"});
+        return *table;
+    }
+    static RowTable &conversion_entry_table() {
+        static RowTable *const table = new RowTable("conversion_entry", {
+            "customer_id", "transaction_id", "kind", "program_no", "version", "affiliate_no", "currency", "quantity", "gross",
+            "refunded", "charged_back", "charged_back_count", "cause", "earned_at", "effective_at", "recorded_at",
+            "recorded_by", "cluster_no", "written_xid"});
+        return *table;
+    }
+    static RowTable &commission_table() {
+        static RowTable *const table = new RowTable("commission", {
+            "customer_id", "subject_id", "subject_kind", "rule_no", "affiliate_no", "level", "program_no", "currency",
+            "accrued", "reversed", "paid", "accrued_when_paid", "version", "earned_at", "eligible_at", "hold_reason",
+            "is_void", "is_provisional", "ladder_no", "ladder_position", "cap_room", "uncapped_accrued", "uncapped_net"});
+        return *table;
+    }
+    static RowTable &entry_table() {
+        static RowTable *const table = new RowTable("entry", {
+            "customer_id", "subject_id", "subject_kind", "rule_no", "affiliate_no", "level", "version", "program_no", "kind",
+            "currency", "amount", "cause", "earned_at", "effective_at", "recorded_at", "recorded_by", "cluster_no",
+            "written_xid"}, "commission");
+        return *table;
+    }
+    static RowTable &ownership_table() {
+        static RowTable *const table = new RowTable("ownership", {
+            "customer_id", "program_no", "account_id", "ownership_no", "affiliate_no", "begins_at", "runs_from", "ends_at",
+            "is_latest", "cause", "band"});
+        return *table;
+    }
+
+    RowWriter ownerships{ownership_table()}, conversions{conversion_table()}, conversion_entries{conversion_entry_table()},
+        commissions{commission_table()}, entries{entry_table()};
+    Stamp stamp;
+
+    void insert() { RowWriter::insert({&ownerships, &conversions, &conversion_entries, &commissions, &entries}); }
+};
+
+void write_conversions(const std::vector<Outcome> &outcomes, NewRows &rows) {
+    RowWriter updated(NewRows::conversion_table());
     std::vector<int> versions;
-    Stamp const stamp;
     for (const Outcome &outcome : outcomes)
         for (const ConversionChange &change : outcome.conversions) {
-            RowWriter &writer = change.is_new ? inserted : updated;
+            RowWriter &writer = change.is_new ? rows.conversions : updated;
             if (!change.is_new) versions.push_back(change.version_before);
             const ConversionRow &row = change.row;
             writer.put_text(outcome.customer_id);
@@ -81,6 +117,7 @@ void write_conversions(const std::vector<Outcome> &outcomes) {
             writer.put(row.version);
             writer.end_row();
             if (row.is_test) continue;
+            RowWriter &entries = rows.conversion_entries;
             for (const ConversionEntry &entry : change.entries) {
                 entries.put_text(outcome.customer_id);
                 entries.put_text(row.transaction_id);
@@ -97,11 +134,10 @@ void write_conversions(const std::vector<Outcome> &outcomes) {
                 entries.put_text(entry.cause);
                 entries.put_time(row.occurred_at.value_or(*row.ordered_at));
                 entries.put_time(entry.effective_at);
-                stamp.put(entries);
+                rows.stamp.put(entries);
                 entries.end_row();
             }
         }
-    inserted.insert();
     updated.update("UPDATE affiliate.conversion c SET state = r.state, affiliate_no = r.affiliate_no, method = r.method,"
                    " code = r.code, is_conflict = r.is_conflict, candidates = coalesce(r.candidates, c.candidates), candidates_digest = r.candidates_digest, order_key = r.order_key,"
                    " purchase_number = r.purchase_number, ordered_at = r.ordered_at, occurred_at = r.occurred_at,"
@@ -114,25 +150,14 @@ void write_conversions(const std::vector<Outcome> &outcomes) {
                    " WHERE c.customer_id = r.customer_id AND c.transaction_id = r.transaction_id AND c.kind = r.kind"
                    " AND c.program_no = r.program_no AND c.version = r.unnest",
                    versions);
-    entries.insert();
 }
 
-std::uint64_t write_commissions(const std::vector<Outcome> &outcomes) {
-    static RowTable *const commissions = new RowTable("commission", {
-        "customer_id", "subject_id", "subject_kind", "rule_no", "affiliate_no", "level", "program_no", "currency",
-        "accrued", "reversed", "paid", "accrued_when_paid", "version", "earned_at", "eligible_at", "hold_reason",
-        "is_void", "is_provisional", "ladder_no", "ladder_position", "cap_room", "uncapped_accrued",
-        "uncapped_net"});
-    static RowTable *const ledger = new RowTable("entry", {
-        "customer_id", "subject_id", "subject_kind", "rule_no", "affiliate_no", "level", "version", "program_no", "kind",
-        "currency", "amount", "cause", "earned_at", "effective_at", "recorded_at", "recorded_by", "cluster_no",
-        "written_xid"});
-    RowWriter inserted(*commissions), updated(*commissions), entries(*ledger);
+void write_commissions(const std::vector<Outcome> &outcomes, NewRows &rows) {
+    RowWriter updated(NewRows::commission_table());
     std::vector<int> versions;
-    Stamp const stamp;
     for (const Outcome &outcome : outcomes)
         for (const CommissionChange &change : outcome.commissions) {
-            RowWriter &writer = change.is_new ? inserted : updated;
+            RowWriter &writer = change.is_new ? rows.commissions : updated;
             if (!change.is_new) versions.push_back(change.version_before);
             const CommissionRow &row = change.row;
             writer.put_text(outcome.customer_id);
@@ -159,6 +184,7 @@ std::uint64_t write_commissions(const std::vector<Outcome> &outcomes) {
             writer.put(row.uncapped_accrued);
             writer.put(row.uncapped_net);
             writer.end_row();
+            RowWriter &entries = rows.entries;
             for (const Entry &entry : change.entries) {
                 entries.put_text(outcome.customer_id);
                 entries.put_text(row.subject_id);
@@ -174,11 +200,10 @@ std::uint64_t write_commissions(const std::vector<Outcome> &outcomes) {
                 entries.put_text(entry.cause);
                 entries.put_time(row.earned_at);
                 entries.put_time(entry.effective_at);
-                stamp.put(entries);
+                rows.stamp.put(entries);
                 entries.end_row();
             }
         }
-    inserted.insert();
     updated.update("UPDATE affiliate.commission c SET accrued = r.accrued, reversed = r.reversed, version = r.version,"
                    " earned_at = r.earned_at, eligible_at = r.eligible_at, hold_reason = r.hold_reason,"
                    " is_void = r.is_void, is_provisional = r.is_provisional, ladder_position = r.ladder_position,"
@@ -188,39 +213,32 @@ std::uint64_t write_commissions(const std::vector<Outcome> &outcomes) {
                    " AND c.subject_kind = r.subject_kind AND c.rule_no = r.rule_no AND c.affiliate_no = r.affiliate_no"
                    " AND c.level = r.level AND c.version = r.unnest",
                    versions);
-    std::uint64_t const posted = entries.size();
-    entries.insert();
-    return posted;
 }
 
-void write_ownerships(const std::vector<Outcome> &outcomes) {
+void write_ownerships(const std::vector<Outcome> &outcomes, NewRows &rows) {
     static Query *const remove = new Query(
         "DELETE FROM affiliate.ownership WHERE customer_id = $1 AND program_no = $2", {TEXTOID, INT4OID});
-    static RowTable *const ownerships = new RowTable("ownership", {
-        "customer_id", "program_no", "account_id", "ownership_no", "affiliate_no", "begins_at", "runs_from", "ends_at",
-        "is_latest", "cause", "band"});
-    RowWriter rows(*ownerships);
+    RowWriter &writer = rows.ownerships;
     for (const Outcome &outcome : outcomes) {
         if (!outcome.ownerships_changed) continue;
         if (outcome.had_ownerships)
             remove->write({make_text(outcome.customer_id), Int32GetDatum(outcome.program_no)});
         for (const PostedOwnership &row : outcome.ownerships) {
-            rows.put_text(outcome.customer_id);
-            rows.put(outcome.program_no);
-            rows.put_text(row.account_id);
-            rows.put(row.ownership_no);
-            rows.put(row.affiliate_no);
-            rows.put_time(row.begins_at);
-            rows.put_time(row.runs_from);
-            rows.put_time(row.ends_at);
-            rows.put(row.is_latest);
-            rows.put_text(row.cause);
-            if (row.band == 0) rows.put_null();
-            else rows.put_small(row.band);
-            rows.end_row();
+            writer.put_text(outcome.customer_id);
+            writer.put(outcome.program_no);
+            writer.put_text(row.account_id);
+            writer.put(row.ownership_no);
+            writer.put(row.affiliate_no);
+            writer.put_time(row.begins_at);
+            writer.put_time(row.runs_from);
+            writer.put_time(row.ends_at);
+            writer.put(row.is_latest);
+            writer.put_text(row.cause);
+            if (row.band == 0) writer.put_null();
+            else writer.put_small(row.band);
+            writer.end_row();
         }
     }
-    rows.insert();
 }
 
 /// Reviews, pinned matches and what the queue has to do later.
@@ -267,11 +285,13 @@ void write_consequences(const std::vector<Outcome> &outcomes, Time now) {
 } // namespace
 
 std::uint64_t apply(const std::vector<Outcome> &outcomes, Time now) {
-    write_ownerships(outcomes);
-    write_conversions(outcomes);
-    std::uint64_t const posted = write_commissions(outcomes);
+    NewRows rows;
+    write_ownerships(outcomes, rows);
+    write_conversions(outcomes, rows);
+    write_commissions(outcomes, rows);
+    rows.insert();
     write_consequences(outcomes, now);
-    return posted;
+    return rows.entries.size();
 }
 
 } // namespace affiliate::pg

@@ -38,7 +38,7 @@ Answer ask(const std::string &customer, int program_no, Datum hypothetical) {
 }
 
 /// The text of a jsonb value, from its bytes without header.
-std::string jsonb_text(const std::string &bytes) {
+std::string jsonb_text(std::string_view bytes) {
     Datum const value = make_varlena(bytes);
     return call([value] { return DatumGetCString(DirectFunctionCall1(jsonb_out, value)); });
 }

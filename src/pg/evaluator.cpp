@@ -12,7 +12,7 @@ namespace {
 
 using core::RuleInput;
 
-void fill(const std::string &value, Datum &datum, bool &null) {
+void fill(std::string_view value, Datum &datum, bool &null) {
     null = value.empty();
     if (!null) datum = make_text(value);
 }

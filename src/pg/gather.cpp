@@ -114,11 +114,15 @@ public:
     /// With `is_bounded` it stops where a customer turns out to be large().
     std::vector<CaseFile> run(std::vector<std::string> customers, Datum hypothetical, bool is_bounded) {
         FreshSnapshot snapshot;
+        OpenReads usual({&reads().aliases, &reads().transactions, &reads().anonymous, &reads().customers, &reads().clicks,
+                         &reads().visitors, &reads().disputes, &reads().refs, &reads().ownerships, &reads().conversions,
+                         &reads().commissions});
         ids_ = std::move(customers);
         is_bounded_ = is_bounded;
         read_aliases();
         read_transactions(hypothetical);
         if (!large_.empty()) {
+            usual.close();
             snapshot.close();
             return {};
         }
@@ -132,6 +136,7 @@ public:
         read_conversions();
         read_commissions();
         if (has_refund_without_reference_) read_matches();
+        usual.close();
         snapshot.close();
         return finish();
     }
@@ -145,6 +150,7 @@ private:
         auto const [it, inserted] = files_.try_emplace({canonical->second, program_no});
         if (inserted) {
             it->second.customer_id = canonical->second;
+            it->second.transactions.reserve(8); // of most customers all
             it->second.program = &program->second;
         }
         return &it->second;

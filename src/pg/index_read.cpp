@@ -53,39 +53,44 @@ void IndexRead::look_up() {
     generation_ = relation_generation();
 }
 
-bool IndexRead::begin() {
+namespace {
+
+/// Most firms leave some tables unused: their indexes have no root yet. Whatever a snapshot may see was entered before.
+/// Asking the metapage costs no system call, as the size of the index would.
+bool is_empty(Relation index) {
+    Buffer const page = ReadBuffer(index, BTREE_METAPAGE);
+    LockBuffer(page, BUFFER_LOCK_SHARE);
+    bool const has_no_root = BTPageGetMeta(BufferGetPage(page))->btm_root == P_NONE;
+    UnlockReleaseBuffer(page);
+    return has_no_root;
+}
+
+} // namespace
+
+void IndexRead::open() {
     look_up();
     Oid const table = table_oid_, index = index_oid_;
-    lock_relation(table, AccessShareLock);
-    lock_relation(index, AccessShareLock);
-    relation_ = call([table] { return table_open(table, NoLock); });
-    index_relation_ = call([index] { return index_open(index, NoLock); });
-    Relation const relation = relation_, index_relation = index_relation_;
-    // Most firms leave some tables unused: their indexes have no root yet. Whatever a snapshot may see was entered before.
-    // Asking the metapage costs no system call, as the size of the index would.
-    bool const is_empty = call([index_relation] {
-        Buffer const page = ReadBuffer(index_relation, BTREE_METAPAGE);
-        LockBuffer(page, BUFFER_LOCK_SHARE);
-        bool const has_no_root = BTPageGetMeta(BufferGetPage(page))->btm_root == P_NONE;
-        UnlockReleaseBuffer(page);
-        return has_no_root;
+    Scan &scan = scan_ = {};
+    bool const is_locked = call([table, index, &scan] {
+        if (!take_lock(table, AccessShareLock) || !take_lock(index, AccessShareLock)) return false;
+        scan.table = table_open(table, NoLock);
+        scan.index = index_open(index, NoLock);
+        if (is_empty(scan.index)) {
+            index_close(scan.index, AccessShareLock);
+            table_close(scan.table, AccessShareLock);
+        } else {
+            scan.slot = table_slot_create(scan.table, nullptr);
+            scan.scan = begin_index_scan(scan.table, scan.index, GetActiveSnapshot(), 1);
+        }
+        return true;
     });
-    if (is_empty) {
-        call([=] {
-            index_close(index_relation, AccessShareLock);
-            table_close(relation, AccessShareLock);
-        });
-        return false;
-    }
-    slot_ = call([relation] { return table_slot_create(relation, nullptr); });
-    scan_ = call([=] { return begin_index_scan(relation, index_relation, GetActiveSnapshot(), 1); });
-    return true;
+    if (!is_locked) refuse_to_wait();
 }
 
 void IndexRead::seek(const std::string &key) {
     Datum const value = make_text(key);
-    IndexScanDesc const scan = scan_;
-    Relation const index = index_relation_;
+    IndexScanDesc const scan = scan_.scan;
+    Relation const index = scan_.index;
     call([=] {
         ScanKeyData condition;
         ScanKeyEntryInitialize(&condition, 0, 1, BTEqualStrategyNumber, InvalidOid, index->rd_indcollation[0], F_TEXTEQ,
@@ -95,8 +100,8 @@ void IndexRead::seek(const std::string &key) {
 }
 
 bool IndexRead::next() {
-    IndexScanDesc const scan = scan_;
-    TupleTableSlot *const slot = slot_;
+    IndexScanDesc const scan = scan_.scan;
+    TupleTableSlot *const slot = scan_.slot;
     int const last = last_attribute_;
     bool const found = call([=] {
         if (!index_getnext_slot(scan, ForwardScanDirection, slot)) return false;
@@ -105,22 +110,38 @@ bool IndexRead::next() {
     });
     if (!found) return false;
     for (std::size_t i = 0; i < attributes_.size(); ++i) {
-        values_[i] = slot_->tts_values[attributes_[i] - 1];
-        nulls_[i] = slot_->tts_isnull[attributes_[i] - 1] ? 1 : 0;
+        values_[i] = slot->tts_values[attributes_[i] - 1];
+        nulls_[i] = slot->tts_isnull[attributes_[i] - 1] ? 1 : 0;
     }
     return true;
 }
 
-void IndexRead::end() {
-    IndexScanDesc const scan = scan_;
-    TupleTableSlot *const slot = slot_;
-    Relation const relation = relation_, index_relation = index_relation_;
-    call([=] {
-        index_endscan(scan);
-        ExecDropSingleTupleTableSlot(slot);
-        index_close(index_relation, AccessShareLock);
-        table_close(relation, AccessShareLock);
+void IndexRead::close() {
+    if (scan_.scan == nullptr) return;
+    Scan const scan = scan_;
+    call([scan] {
+        index_endscan(scan.scan);
+        ExecDropSingleTupleTableSlot(scan.slot);
+        index_close(scan.index, AccessShareLock);
+        table_close(scan.table, AccessShareLock);
     });
+}
+
+OpenReads::OpenReads(std::initializer_list<IndexRead *> reads) : OpenReads() {
+    reads_.reserve(reads.size());
+    for (IndexRead *const read : reads) {
+        read->open();
+        read->is_held_open_ = true;
+        reads_.push_back(read);
+    }
+}
+
+OpenReads::~OpenReads() {
+    for (IndexRead *const read : reads_) read->is_held_open_ = false;
+}
+
+void OpenReads::close() {
+    for (IndexRead *const read : reads_) read->close();
 }
 
 } // namespace affiliate::pg

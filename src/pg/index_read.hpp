@@ -3,6 +3,7 @@
 // fifteen such reads, and a prepared statement costs ten times as much as the scan itself (docs/performance.md).
 #pragma once
 
+#include <initializer_list>
 #include <string>
 #include <vector>
 
@@ -27,7 +28,15 @@ public:
     /// Calls f(row) for every visible row whose leading index column is one of `keys`; where f returns false, the rest of
     /// that key is left out. Rows have the columns in the order given; they are valid during the call only.
     template <class F> void each(const std::vector<std::string> &keys, F f) {
-        if (keys.empty() || !begin()) return;
+        if (keys.empty()) return;
+        if (!is_held_open_) open();
+        if (scan_.scan != nullptr) each_row(keys, f);
+        if (!is_held_open_) close();
+    }
+
+private:
+    friend class OpenReads;
+    template <class F> void each_row(const std::vector<std::string> &keys, F &f) {
         for (const std::string &key : keys) {
             seek(key);
             while (next()) {
@@ -39,14 +48,11 @@ public:
                 }
             }
         }
-        end();
     }
-
-private:
-    bool begin(); ///< false, and nothing to end, where the index is empty
+    void open(); ///< no scan where the index is empty
     void seek(const std::string &key);
     bool next();
-    void end();
+    void close();
     void look_up();
 
     const char *table_, *index_;
@@ -57,10 +63,28 @@ private:
     int last_attribute_ = 0;
     std::vector<Datum> values_;
     std::vector<char> nulls_;
-    // Of the scan under way.
-    Relation relation_ = nullptr, index_relation_ = nullptr;
-    IndexScanDesc scan_ = nullptr;
-    TupleTableSlot *slot_ = nullptr;
+    bool is_held_open_ = false; ///< by OpenReads
+    /// What is open. Plain data: the server's errors jump over it.
+    struct Scan {
+        Relation table, index;
+        IndexScanDesc scan; ///< nullptr where the index is empty: then nothing is open
+        TupleTableSlot *slot;
+    } scan_{};
+};
+
+/// Holds several reads open, for their each() to use: in steps, not read by read, each step's code stays in the
+/// processor's cache.
+class OpenReads {
+public:
+    explicit OpenReads(std::initializer_list<IndexRead *> reads);
+    ~OpenReads(); ///< after an error the abort of the (sub)transaction closes them
+    OpenReads(const OpenReads &) = delete;
+    OpenReads &operator=(const OpenReads &) = delete;
+    void close();
+
+private:
+    OpenReads() = default;
+    std::vector<IndexRead *> reads_;
 };
 
 } // namespace affiliate::pg

@@ -8,7 +8,7 @@
 
 namespace affiliate::pg {
 
-/// While one lives, open_locked() fails instead of waiting.
+/// While one lives, take_lock() fails instead of waiting.
 class NeverWait {
 public:
     NeverWait() noexcept { ++depth; }
@@ -21,16 +21,16 @@ private:
     static inline int depth = 0;
 };
 
-/// Locks a table or index. Throws 55P03 where it would have to wait and may not: somebody is changing the table.
-inline void lock_relation(Oid relation, LOCKMODE mode) {
-    bool const may_wait = !NeverWait::applies();
-    bool const is_locked = call([=] {
-        if (!may_wait) return ConditionalLockRelationOid(relation, mode);
-        LockRelationOid(relation, mode);
-        return true;
-    });
-    if (!is_locked)
-        throw core::Error("55P03", "a table of pg_affiliate is locked", {}, "The customer is queued and settled by the next drain.");
+/// Locks a table or index, inside of call(). False where it would have to wait and may not.
+inline bool take_lock(Oid relation, LOCKMODE mode) {
+    if (NeverWait::applies()) return ConditionalLockRelationOid(relation, mode);
+    LockRelationOid(relation, mode);
+    return true;
+}
+
+/// Where take_lock() was false: somebody is changing the table.
+[[noreturn]] inline void refuse_to_wait() {
+    throw core::Error("55P03", "a table of pg_affiliate is locked", {}, "The customer is queued and settled by the next drain.");
 }
 
 } // namespace affiliate::pg

@@ -23,6 +23,10 @@ void RowTable::look_up() {
 
 void RowTable::describe() {
     Oid const relation = relation_;
+    const char *const parent_name = parent_;
+    Oid const parent = parent_name == nullptr ? InvalidOid : call([parent_name] {
+        return get_relname_relid(parent_name, get_namespace_oid("affiliate", false));
+    });
     Oid const row_type = row_type_ = call([relation] { return get_rel_type_id(relation); });
     array_type_ = call([row_type] { return get_array_type(row_type); });
     descriptor_ = call([row_type] {
@@ -42,7 +46,7 @@ void RowTable::describe() {
     }
     insert_text_ = "INSERT INTO affiliate." + std::string(name_) + " (" + list + ") SELECT " + list + " FROM pg_catalog.unnest($1)";
     insert_ = std::make_unique<Query>(insert_text_.c_str(), std::vector<Oid>{array_type_});
-    direct_ = std::make_unique<DirectInsert>(relation, attributes_);
+    direct_ = std::make_unique<DirectInsert>(relation, attributes_, parent);
     updates_.clear();
 }
 
@@ -67,14 +71,6 @@ std::vector<Datum> RowWriter::composites() const {
     return result;
 }
 
-void RowWriter::insert() {
-    if (size() == 0) return;
-    static_assert(sizeof(bool) == sizeof(char));
-    if (table_.direct_->is_possible())
-        table_.direct_->insert(values_.data(), reinterpret_cast<const bool *>(nulls_.data()), size());
-    else table_.insert_->write({make_row_array(composites(), table_.row_type_)});
-}
-
 void RowWriter::update(const std::string &statement, const std::vector<int> &versions) {
     if (size() == 0) return;
     auto const [it, inserted] = table_.updates_.try_emplace(statement);
@@ -88,6 +84,24 @@ void RowWriter::update(const std::string &statement, const std::vector<int> &ver
     if (found != size())
         throw core::Error("40001", "could not settle because of a concurrent posting", {},
                           "The customer stays queued and is settled by the next drain.");
+}
+
+void RowWriter::insert(std::initializer_list<RowWriter *> writers) {
+    static_assert(sizeof(bool) == sizeof(char));
+    std::vector<DirectInsert::Rows> direct;
+    for (RowWriter *const writer : writers) {
+        if (writer->size() == 0) continue;
+        RowTable &table = writer->table_;
+        if (table.direct_->open()) {
+            direct.push_back({table.direct_.get(), writer->values_.data(),
+                              reinterpret_cast<const bool *>(writer->nulls_.data()), writer->size()});
+            continue;
+        }
+        DirectInsert::insert(direct); // what comes before this table may be what its rows refer to
+        direct.clear();
+        table.insert_->write({make_row_array(writer->composites(), table.row_type_)});
+    }
+    DirectInsert::insert(direct);
 }
 
 } // namespace affiliate::pg

@@ -2,6 +2,7 @@
 // Writes rows of one table: new ones directly (direct_insert.hpp), changed ones with one statement over unnested rows.
 #pragma once
 
+#include <initializer_list>
 #include <map>
 #include <memory>
 #include <string>
@@ -15,8 +16,10 @@ namespace affiliate::pg {
 /// A table and the columns that are written; made once per backend, looked up again where the table was replaced.
 class RowTable {
 public:
-    /// `columns` in the order of RowWriter::put(); all others are null in new rows.
-    RowTable(const char *name, std::vector<const char *> columns) : name_(name), columns_(std::move(columns)) {}
+    /// `columns` in the order of RowWriter::put(); all others are null in new rows. `parent`: the table whose rows the new
+    /// ones refer to and that is always written just before, in the same transaction (DirectInsert).
+    RowTable(const char *name, std::vector<const char *> columns, const char *parent = nullptr)
+        : name_(name), columns_(std::move(columns)), parent_(parent) {}
 
 private:
     friend class RowWriter;
@@ -25,6 +28,7 @@ private:
 
     const char *name_;
     std::vector<const char *> columns_;
+    const char *parent_;
     std::uint64_t generation_ = 0; ///< relation_generation() of the last look_up()
     Oid relation_ = InvalidOid, row_type_ = InvalidOid, array_type_ = InvalidOid;
     TupleDesc descriptor_ = nullptr;
@@ -55,14 +59,18 @@ public:
     void end_row();
     std::size_t size() const noexcept { return nulls_.size() / width(); }
 
-    /// INSERT of the rows. Nothing where there are none.
-    void insert();
+    /// INSERT of the rows of all writers, one for each table.
+    static void insert(std::initializer_list<RowWriter *> writers);
     /// UPDATE of the rows by `statement`, which reads them as `r` and `versions` as `r.unnest`; throws 40001 unless
     /// every row found its counterpart.
     void update(const std::string &statement, const std::vector<int> &versions);
 
 private:
     void place(Datum value, bool is_null) {
+        if (values_.empty()) { // mostly it is one row
+            values_.reserve(width());
+            nulls_.reserve(width());
+        }
         values_.push_back(value);
         nulls_.push_back(is_null ? 1 : 0);
     }

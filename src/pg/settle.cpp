@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: PostgreSQL
 #include <algorithm>
+#include <climits>
 
 #include "pg/query.hpp"
 #include "pg/relation_lock.hpp"
@@ -66,12 +67,22 @@ Customers with_free_slots(const Customers &customers, Customers &deferred) {
     return result;
 }
 
-/// The net below all locks that nobody foresaw: never longer than the rest of the budget (POSTGRES.md 1).
-void wait_at_most(core::Time deadline, LocalSettings &settings) {
-    if (deadline == 0) return;
-    core::Time const left = std::max<core::Time>(deadline - GetCurrentTimestamp(), 1000) / 1000;
-    settings.set("lock_timeout", (std::to_string(left) + "ms").c_str());
-}
+/// The net below all locks that nobody foresaw: while one lives, lock_timeout is no longer than the rest of the budget
+/// (POSTGRES.md 1). The setting's variable itself, since a change through the settings walks all there are to undo it.
+class WaitAtMost {
+public:
+    explicit WaitAtMost(core::Time deadline) noexcept {
+        if (deadline == 0) return;
+        int const left = static_cast<int>(std::clamp<core::Time>((deadline - GetCurrentTimestamp()) / 1000, 1, INT_MAX));
+        LockTimeout = before_ == 0 ? left : std::min(before_, left);
+    }
+    ~WaitAtMost() { LockTimeout = before_; }
+    WaitAtMost(const WaitAtMost &) = delete;
+    WaitAtMost &operator=(const WaitAtMost &) = delete;
+
+private:
+    int before_ = LockTimeout;
+};
 
 } // namespace
 
@@ -100,8 +111,7 @@ std::size_t settle_chunk(const Customers &ids, core::Time deadline, Customers &c
                          std::uint64_t &posted) {
     core::Time const now = now_us();
     AsOwner owner;
-    LocalSettings settings;
-    wait_at_most(deadline, settings);
+    WaitAtMost const net(deadline);
     canonical = with_free_slots(canonical_customers(ids), busy);
     std::size_t done = 0;
     while (done < canonical.size() && (deadline == 0 || done == 0 || GetCurrentTimestamp() < deadline)) {
@@ -114,7 +124,6 @@ std::size_t settle_chunk(const Customers &ids, core::Time deadline, Customers &c
         done = end;
         check_interrupts();
     }
-    settings.restore();
     owner.restore();
     return done;
 }
