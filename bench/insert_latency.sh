@@ -1,10 +1,10 @@
 # shellcheck shell=bash
 # One INSERT of an owned customer's sale, against the same INSERT into the bare table.
 MUST=3.0 AIM=2.0
-CUSTOMERS=40000
+CUSTOMERS=40000 PURCHASES=${PURCHASES:-3}
 
 prepare() {
-    psql_value -v affiliates=$AFFILIATES -v customers=$CUSTOMERS -f "$BENCH/sql/insert_latency.sql" >/dev/null
+    psql_value -v affiliates=$AFFILIATES -v customers=$CUSTOMERS -v purchases=$PURCHASES -f "$BENCH/sql/insert_latency.sql" >/dev/null
     LATENCIES=$HOME_DIR/latencies
     : >"$LATENCIES"
 }

@@ -1,5 +1,5 @@
--- Customers who belong to an affiliate and have bought five times in the last weeks, settled; kept in bench_owned.
--- psql variables: customers.
+-- Customers who belong to an affiliate and have bought in the last weeks, settled; kept in bench_owned.
+-- psql variables: customers; purchases: the most that a customer has made, the numbers from one to that are equally frequent.
 SET client_min_messages = warning;
 SELECT bench.truncate_tables('affiliate');
 SET pg_affiliate.inline_budget = 0;
@@ -9,7 +9,7 @@ SELECT 'customer-' || n, format('early-%s-%s', n, sale), 'prop', 'challenge_fee'
     now() - interval '45 days' + sale * interval '7 days' + n * interval '1 second',
     now() - interval '45 days' + sale * interval '7 days' + (n + 20) * interval '1 second',
     format('order-%s-%s', n, sale), 'two-step-50k', 'two_step', 50000, 349.00, 34.90, ARRAY['code' || 1 + n % :affiliates]
-FROM generate_series(1, 5) AS sale, generate_series(1, :customers) AS n
+FROM generate_series(1, :customers) AS n, generate_series(1, 1 + n % :purchases) AS sale
 ORDER BY sale, n;
 SELECT bench.check_settled();
 SELECT bench.keep('bench_owned');
