@@ -65,7 +65,8 @@ unit_run() {
     return "$status"
 }
 
-step_unit() { core_build unit -DCMAKE_CXX_COMPILER=g++ && unit_run unit; }
+# Optimised as the module is, without debug information, which takes a quarter of the time.
+step_unit() { core_build unit -DCMAKE_CXX_COMPILER=g++ -DCMAKE_BUILD_TYPE=None -DCMAKE_CXX_FLAGS=-O2 && unit_run unit; }
 
 # The core without -fwrapv, so that a signed overflow shows.
 step_ubsan() {

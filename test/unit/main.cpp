@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: PostgreSQL
-// The one translation unit that holds Boost.Test itself; the others include <boost/test/unit_test.hpp>.
+// The main() of the unit tests.
 
 #define BOOST_TEST_MODULE pg_affiliate core
-#include <boost/test/included/unit_test.hpp>
+#include <boost/test/unit_test.hpp>

@@ -3,6 +3,7 @@
 #include <boost/test/unit_test.hpp>
 
 #include "case_builder.hpp"
+#include "zone_calendar.hpp"
 
 using namespace story;
 
