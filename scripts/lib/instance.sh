@@ -113,7 +113,7 @@ tree_sync() {
 
 # Builds and installs into the copy of PostgreSQL. Arguments go to make. Bitcode, which takes as long again as
 # the module itself, is built on request (with_llvm=yes).
-tree_build() {
-    make -C "$TREE" --no-print-directory -s -j "$JOBS" PG_CONFIG="$PG_CONFIG" with_llvm=no "$@" all &&
-        make -C "$TREE" --no-print-directory -s PG_CONFIG="$PG_CONFIG" with_llvm=no "$@" install
+tree_build() { tree_make "$@" all && tree_make "$@" install; }
+tree_make() {
+    make -C "$TREE" --no-print-directory -s -j "$JOBS" PG_CONFIG="$PG_CONFIG" debug_info=no with_llvm=no "$@"
 }
