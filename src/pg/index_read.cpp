@@ -71,11 +71,20 @@ void IndexRead::open() {
     look_up();
     Oid const table = table_oid_, index = index_oid_;
     Scan &scan = scan_ = {};
-    bool const is_locked = call([table, index, &scan] {
+    bool &was_empty = was_empty_;
+    bool const is_locked = call([table, index, &scan, &was_empty] {
+        if (was_empty) { // and mostly is: then the table is not needed
+            if (!take_lock(index, AccessShareLock)) return false;
+            Relation const relation = index_open(index, NoLock);
+            was_empty = is_empty(relation);
+            index_close(relation, AccessShareLock);
+            if (was_empty) return true;
+        }
         if (!take_lock(table, AccessShareLock) || !take_lock(index, AccessShareLock)) return false;
         scan.table = table_open(table, NoLock);
         scan.index = index_open(index, NoLock);
-        if (is_empty(scan.index)) {
+        was_empty = is_empty(scan.index);
+        if (was_empty) {
             index_close(scan.index, AccessShareLock);
             table_close(scan.table, AccessShareLock);
         } else {

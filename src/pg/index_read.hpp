@@ -64,6 +64,7 @@ private:
     std::vector<Datum> values_;
     std::vector<char> nulls_;
     bool is_held_open_ = false; ///< by OpenReads
+    bool was_empty_ = false;    ///< the index, when it was last looked at
     /// What is open. Plain data: the server's errors jump over it.
     struct Scan {
         Relation table, index;

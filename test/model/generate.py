@@ -534,4 +534,4 @@ STEPS = {'step_click': 18, 'step_awaited_click': 2, 'step_stitch': 7, 'step_regi
          'step_correct': 3, 'step_resettle_upgrade': 5, 'step_cancel': 2, 'step_reinstate': 1, 'step_cumulative_refund': 6,
          'step_refund_failed': 1, 'step_refund_row': 5, 'step_loose_refund': 3, 'step_change_refund': 2, 'step_chargeback_row': 2,
          'step_adjustment': 2, 'step_dispute': 4, 'step_close_dispute': 3, 'step_dispute_word': 3, 'step_noise': 1,
-         'step_status': 2, 'step_rate': 1, 'step_coupon': 1, 'step_override': 2, 'step_pay': 4, 'step_reject': 6}
+         'step_status': 2, 'step_rate': 1, 'step_coupon': 1, 'step_override': 2, 'step_pay': 6, 'step_reject': 6}

@@ -1,7 +1,7 @@
 -- A firm's own triggers on tables that the kernel writes fire, those with a transition table too: then an INSERT statement
 -- is used instead of a direct insert. So do added CHECKs: what a row refuses is queued, the sale stands.
 BEGIN;
-SELECT plan(10);
+SELECT plan(14);
 \ir _rig.sql
 SELECT pg_temp.program('main');
 CREATE FUNCTION pg_temp.sell(id text) RETURNS void LANGUAGE sql AS $$
@@ -51,6 +51,22 @@ SELECT results_eq($$SELECT customer_id COLLATE "default", reason LIKE '%entry_ow
 ALTER TABLE affiliate.entry DROP CONSTRAINT entry_own_check;
 SELECT pg_temp.drain();
 SELECT is(pg_temp.entries('t5'), 'accrual 10', 'and settled once the row may be written');
+
+-- The kernel's entries are not looked up in affiliate.commission, whose rows it has just written. All others are, and so is
+-- every reference to a table of the firm's.
+SELECT throws_ok($$INSERT INTO affiliate.entry (customer_id, subject_id, subject_kind, rule_no, affiliate_no, level, version, program_no, kind, currency, amount, cause, earned_at, effective_at)
+    SELECT customer_id, 'nobody''s', subject_kind, rule_no, affiliate_no, level, version, program_no, kind, currency, amount, cause, earned_at, effective_at
+    FROM affiliate.entry WHERE subject_id = 't1'; SET CONSTRAINTS ALL IMMEDIATE$$, '23503', NULL, 'an entry without a commission is refused');
+CREATE TABLE public.own_partner (affiliate_no integer PRIMARY KEY);
+ALTER TABLE affiliate.entry ADD CONSTRAINT entry_own_fkey FOREIGN KEY (affiliate_no) REFERENCES public.own_partner NOT VALID;
+SELECT pg_temp.sell('t6');
+SELECT is((SELECT reason LIKE '%entry_own_fkey%' FROM affiliate.settle_queue WHERE customer_id = 't6'), true, 'a foreign key of the firm''s own is checked');
+INSERT INTO public.own_partner VALUES (pg_temp.of('ann'));
+SELECT pg_temp.drain();
+SELECT is(pg_temp.entries('t6'), 'accrual 10', 'and lets through what it finds');
+ALTER TABLE affiliate.entry DROP CONSTRAINT entry_own_fkey;
+SELECT pg_temp.sell('t7');
+SELECT is(pg_temp.entries('t7'), 'accrual 10', 'dropped: checked no more');
 
 SELECT * FROM finish();
 ROLLBACK;
