@@ -54,6 +54,18 @@ SELECT public.try(format(:'sale', '{"transaction_id": ""}'));
 SELECT public.try(format(:'sale', '{"customer_id": ""}'));
 SELECT public.try(format(:'sale', jsonb_build_object('transaction_id', repeat('x', 501))::text));
 SELECT public.try(format(:'sale', jsonb_build_object('customer_id', repeat('é', 251))::text));
+SELECT public.try(statement) FROM unnest(ARRAY[
+    $$INSERT INTO affiliate.transaction (program_id, customer_id, transaction_id, transaction_type, status, currency, order_id) VALUES ('challenge', 'c', 't', 'challenge_fee', 'completed', 'USD', repeat('x', 501))$$,
+    $$INSERT INTO affiliate.click (program_id, click_id) VALUES ('challenge', '')$$,
+    $$INSERT INTO affiliate.click (program_id, click_id, visitor_id) VALUES ('challenge', 'k', repeat('x', 501))$$,
+    $$INSERT INTO affiliate.visitor_customer (visitor_id, customer_id) VALUES ('', 'c')$$,
+    $$INSERT INTO affiliate.customer (program_id, customer_id) VALUES ('challenge', '')$$,
+    $$INSERT INTO affiliate.customer_pii (customer_id) VALUES (repeat('x', 501))$$,
+    $$INSERT INTO affiliate.customer_alias (customer_id, canonical_id) VALUES ('c', '')$$,
+    $$INSERT INTO affiliate.account (program_id, customer_id, account_id) VALUES ('challenge', 'c', '')$$,
+    $$INSERT INTO affiliate.transaction_ref (source, kind, external_id, transaction_id) VALUES ('shop', 'charge', '', 't')$$,
+    $$INSERT INTO affiliate.dispute (dispute_id, transaction_id) VALUES ('', 't')$$,
+    $$INSERT INTO affiliate.dispute (dispute_id, transaction_id) VALUES ('d', repeat('x', 501))$$]) AS statement;
 SELECT public.try(format(:'sale', '{"transaction_id": null}'));
 SELECT public.try(format(:'sale', '{"transaction_id": "t1"}'));
 

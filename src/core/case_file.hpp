@@ -58,7 +58,7 @@ struct Click {
     bool wrong_program = false; ///< an order names it, but it is a click of another program
 };
 
-/// Whether there can be a click of this id (click_id_check of affiliate.click).
+/// Whether there can be a click of this id (click_ids_check of affiliate.click).
 inline bool may_arrive(const std::string &click_id) noexcept { return !click_id.empty() && click_id.size() <= 500; }
 
 struct Account {

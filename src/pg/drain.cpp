@@ -18,6 +18,8 @@ namespace affiliate::pg {
 
 namespace {
 
+constexpr const char *kSnapshotIsOld = "The transaction sees only what was committed when it began.";
+
 struct Statements {
     // Clicks of finished transactions since the last run; customers whose unstated orders they may concern (W12).
     Query horizon{"SELECT pg_catalog.pg_snapshot_xmin(s)::text::bigint, pg_catalog.pg_snapshot_xmax(s)::text::bigint,"
@@ -347,7 +349,7 @@ void report_failures(const std::map<std::string, std::string> &errors, std::size
 /// drain(batch): one batch of due work; returns how many queue rows were done, 0 when there was nothing to do.
 AFFILIATE_FUNCTION(affiliate_drain) {
     if (IsolationUsesXactSnapshot())
-        throw core::Error("25001", "the queue cannot be drained at this isolation level", {},
+        throw core::Error("25001", "the queue cannot be drained at this isolation level", kSnapshotIsOld,
                           "Call affiliate.drain() at READ COMMITTED.");
     refuse_other_version();
     int const batch = std::clamp(PG_GETARG_INT32(0), 1, 100'000);
@@ -360,7 +362,7 @@ AFFILIATE_FUNCTION(affiliate_drain) {
 /// resettle(customer_ids): settles now, waiting for the customers' slots; who cannot be settled is queued.
 AFFILIATE_FUNCTION(affiliate_resettle) {
     if (IsolationUsesXactSnapshot())
-        throw core::Error("25001", "customers cannot be settled at this isolation level", {},
+        throw core::Error("25001", "customers cannot be settled at this isolation level", kSnapshotIsOld,
                           "Call affiliate.resettle() at READ COMMITTED.");
     refuse_other_version();
     std::vector<std::string> const ids = read_text_array(PG_GETARG_DATUM(0));

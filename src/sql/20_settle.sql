@@ -16,6 +16,11 @@ CREATE FUNCTION affiliate._force_sync() RETURNS void
     AS 'MODULE_PATHNAME', 'affiliate_force_sync';
 COMMENT ON FUNCTION affiliate._force_sync() IS 'The commit of this transaction waits for the disk, whatever synchronous_commit says.';
 
+CREATE FUNCTION affiliate._is_id(value text, what text, may_be_empty boolean) RETURNS boolean
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
+    AS 'MODULE_PATHNAME', 'affiliate_is_id';
+COMMENT ON FUNCTION affiliate._is_id(text, text, boolean) IS 'True for 1 to 500 bytes, or none where that is allowed; else an error with what is wrong. For CHECKs, which could give no hint.';
+
 CREATE FUNCTION affiliate._fact_before_update() RETURNS trigger
     LANGUAGE c VOLATILE PARALLEL UNSAFE
     AS 'MODULE_PATHNAME', 'affiliate_fact_before_update';

@@ -115,6 +115,7 @@ BEGIN
     IF 'registration' = ANY (NEW.transaction_types) AND (NEW.ladder_no IS NOT NULL OR NEW.monthly_cap IS NOT NULL) THEN
         RAISE EXCEPTION USING ERRCODE = 'AF027',
             MESSAGE = format('a rule for registrations cannot have a %s', CASE WHEN NEW.ladder_no IS NOT NULL THEN 'ladder' ELSE 'monthly cap' END),
+            DETAIL = format('The rule %s is for %s.', coalesce(affiliate._quoted(NEW.name), 'without a name'), array_to_string(NEW.transaction_types, ', ')),
             HINT = 'Ladders and caps rank sales; give registrations a rule of their own without one.',
             SCHEMA = TG_TABLE_SCHEMA, TABLE = TG_TABLE_NAME;
     END IF;

@@ -7,13 +7,13 @@ LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    RETURN CASE table_name
-        WHEN 'affiliate_alias' THEN '{external_id}'::text[]
-        WHEN 'coupon' THEN '{code}'
-        WHEN 'agreement' THEN '{plan_id,affiliate_group}'
-        WHEN 'attribution_override' THEN '{customer_id,transaction_id}'
-        WHEN 'traffic_source' THEN '{traffic_source}'
-        WHEN 'plan_rule' THEN '{}'
+    RETURN CASE
+        WHEN table_name = 'affiliate_alias' THEN '{external_id}'::text[]
+        WHEN table_name = 'coupon' THEN '{code}'
+        WHEN table_name = 'agreement' THEN '{plan_id,affiliate_group}'
+        WHEN table_name = 'attribution_override' THEN '{customer_id,transaction_id}'
+        WHEN table_name = 'traffic_source' THEN '{traffic_source}'
+        WHEN table_name IN ('plan_rule', 'ladder_band') THEN '{}'
         ELSE ARRAY[table_name || '_id'] END;
 END
 $$;

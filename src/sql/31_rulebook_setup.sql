@@ -75,7 +75,13 @@ BEGIN
         created_at timestamptz NOT NULL DEFAULT now(),
         CONSTRAINT program_id_check CHECK (program_id <> '' AND octet_length(program_id) <= 500),
         CONSTRAINT program_precedence_check CHECK (
-            precedence <@ '{override,ownership,coupon,click,lead,declared}'::text[] AND cardinality(precedence) BETWEEN 1 AND 6),
+            precedence <@ '{override,ownership,coupon,click,lead,declared}'::text[] AND cardinality(precedence) >= 1
+            AND cardinality(precedence) = ('override' = ANY (precedence))::integer + ('ownership' = ANY (precedence))::integer
+                + ('coupon' = ANY (precedence))::integer + ('click' = ANY (precedence))::integer
+                + ('lead' = ANY (precedence))::integer + ('declared' = ANY (precedence))::integer),
+        CONSTRAINT program_reasons_check CHECK (
+            array_position(chargeback_reasons, NULL) IS NULL AND array_position(chargeback_reasons, '') IS NULL
+            AND array_position(success_bonus_reasons, NULL) IS NULL AND array_position(success_bonus_reasons, '') IS NULL),
         CONSTRAINT program_click_choice_check CHECK (click_choice IN ('last', 'first')),
         CONSTRAINT program_later_coupon_check CHECK (later_coupon IN ('keep', 'this_order', 'move', 'nobody')),
         CONSTRAINT program_later_click_check CHECK (later_click IN ('keep', 'this_order', 'move', 'nobody')),
@@ -299,7 +305,9 @@ BEGIN
         CONSTRAINT ladder_band_pkey PRIMARY KEY (ladder_no, band),
         CONSTRAINT ladder_band_from_position_key UNIQUE (ladder_no, from_position),
         CONSTRAINT ladder_band_from_position_check CHECK (from_position >= 1 AND band >= 1),
-        CONSTRAINT ladder_band_values_check CHECK (abs(rate) < 1e15 AND scale(rate) <= 15 AND abs(amount) < 1e15 AND scale(amount) <= 15)
+        CONSTRAINT ladder_band_values_check CHECK (abs(rate) < 1e15 AND scale(rate) <= 15 AND abs(amount) < 1e15 AND scale(amount) <= 15),
+        CONSTRAINT ladder_band_ownership_window_check CHECK (
+            ownership_window >= interval '0' AND date_part('year', ownership_window) = 0 AND date_part('month', ownership_window) = 0)
     );
     COMMENT ON TABLE affiliate.ladder_band IS 'A band begins at the from_position-th counted conversion of the window; its rate, amount and label are band_rate, band_amount and band_label of rule_input. ownership_window: how long customers stay an affiliate''s who was in this band in his last locked month when they came.';
 

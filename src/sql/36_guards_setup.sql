@@ -45,7 +45,7 @@ BEGIN
         FROM unnest('{plan_rule,ladder_band}'::text[]) AS t
         UNION ALL
         SELECT t, '%s_values', 'BEFORE INSERT OR UPDATE ON affiliate.%I FOR EACH ROW EXECUTE FUNCTION affiliate._check_rulebook_values()', 'O'
-        FROM unnest('{program,affiliate,affiliate_alias,campaign,traffic_source,link,coupon,product,plan,ladder,plan_rule,agreement,attribution_override}'::text[]) AS t
+        FROM unnest('{program,affiliate,affiliate_alias,campaign,traffic_source,link,coupon,product,plan,ladder,ladder_band,plan_rule,agreement,attribution_override}'::text[]) AS t
         UNION ALL
         VALUES
             -- after the trigger above, in the order of their names

@@ -66,7 +66,8 @@ BEGIN
         EXECUTE format('GRANT SELECT, INSERT (%s), UPDATE (%1$s) ON affiliate.%I TO affiliate_writer', affiliate._given_columns(name), name);
     END LOOP;
     EXECUTE format('GRANT SELECT, INSERT (%s), UPDATE (customer_id) ON affiliate.click TO affiliate_writer', affiliate._given_columns('click'));
-    GRANT SELECT (customer_id), INSERT, UPDATE, DELETE ON affiliate.customer_pii TO affiliate_writer;
+    EXECUTE format('GRANT SELECT (customer_id), INSERT (%s), UPDATE (%1$s), DELETE ON affiliate.customer_pii TO affiliate_writer',
+                   affiliate._given_columns('customer_pii'));
     GRANT SELECT (customer_id) ON affiliate.conversion TO affiliate_writer;
 
     -- Administrators write the rulebook, and its triggers write what follows.
@@ -106,8 +107,8 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     superusers_only constant text[] := '{setup,uninstall}';
-    -- column defaults are evaluated with the rights of whoever inserts; a checkout may ask before it sells
-    for_writers constant text[] := '{_now,_default_program,new_click_id,version,owner_of,attribute,quote_commission}';
+    -- column defaults and CHECKs are evaluated with the rights of whoever inserts; a checkout may ask before it sells
+    for_writers constant text[] := '{_now,_default_program,_is_id,new_click_id,version,owner_of,attribute,quote_commission}';
     -- what they ask, and what that calls in turn
     for_readers constant text[] := '{version,balance,find_conversion,explain,owner_of,attribute,quote_commission,health,verify,
         check_rule_text,evaluate_rule_text,rule_functions,rule_operators,new_click_id,

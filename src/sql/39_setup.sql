@@ -71,13 +71,19 @@ BEGIN
         JOIN member AS m ON m.oid = d.refobjid
         JOIN pg_attribute AS a ON a.attrelid = f.adrelid AND a.attnum = f.adnum
         WHERE a.attgenerated = ''
+        UNION ALL
+        SELECT DISTINCT format('ALTER TABLE %s DROP CONSTRAINT %I', k.conrelid::regclass, k.conname)
+        FROM pg_constraint AS k
+        JOIN pg_depend AS d ON d.classid = 'pg_constraint'::regclass AND d.objid = k.oid AND d.refclassid = 'pg_proc'::regclass
+        JOIN member AS m ON m.oid = d.refobjid
+        WHERE k.contype = 'c'
     LOOP
         EXECUTE statement;
     END LOOP;
 END
 $$;
 REVOKE ALL ON FUNCTION affiliate.uninstall() FROM PUBLIC;
-COMMENT ON FUNCTION affiliate.uninstall() IS 'Drops triggers, views and column defaults that use functions of the extension; keeps every table and row.';
+COMMENT ON FUNCTION affiliate.uninstall() IS 'Drops triggers, views, column defaults and CHECKs that use functions of the extension; keeps every table and row.';
 
 CREATE FUNCTION affiliate._require_superuser(what text) RETURNS void
 LANGUAGE plpgsql STABLE PARALLEL RESTRICTED
@@ -107,7 +113,7 @@ BEGIN
         FROM (VALUES
             ('{click,customer,account,transaction}'::text[], 'program_id', 'affiliate._default_program()'),
             ('{click}', 'clicked_at', 'affiliate._now()'),
-            ('{click,customer,customer_alias,account,transaction,dispute,pending_input}', 'recorded_at', 'affiliate._now()'),
+            ('{click,visitor_customer,customer,customer_pii,customer_alias,account,transaction,transaction_ref,dispute,pending_input}', 'recorded_at', 'affiliate._now()'),
             ('{visitor_customer}', 'seen_at', 'affiliate._now()'),
             ('{refund_match}', 'matched_at', 'affiliate._now()'),
             ('{affiliate_position}', 'settled_at', 'affiliate._now()'),

@@ -53,6 +53,7 @@ BEGIN
     WHERE t.transaction_id = explain.transaction_id;
     IF NOT FOUND THEN
         RAISE EXCEPTION USING ERRCODE = 'AF017', MESSAGE = format('transaction "%s" is not known', transaction_id),
+            DETAIL = 'There is no row with this transaction_id.',
             HINT = 'explain() takes the transaction_id of a row of affiliate.transaction; find_conversion() finds one by other clues.';
     END IF;
     unit := fact.currency;

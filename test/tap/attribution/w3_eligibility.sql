@@ -1,6 +1,6 @@
 -- W3: right program, inside the window, not self, affiliate eligible; tested at the touch and at the order.
 BEGIN;
-SELECT plan(30);
+SELECT plan(40);
 \ir ../settle/_rig.sql
 SELECT pg_temp.program('main');
 SELECT pg_temp.program('other');
@@ -37,6 +37,21 @@ SELECT is(pg_temp.outcome('main', 'a3'), 'a3 nobody affiliate_inactive #1', 'pen
 SELECT pg_temp.sell('a4', '{FROZEN}');
 SELECT is(pg_temp.outcome('main', 'a4'), 'a4 frozen coupon #1 10', 'suspended: accrues');
 SELECT results_eq($$SELECT eligible_at, hold_reason::text FROM affiliate.commission WHERE subject_id = 'a4'$$, $$VALUES ('infinity'::timestamptz, 'suspended')$$, 'on hold');
+SELECT is(affiliate.release('frozen', 'main', 'cleared'), 1::bigint, 'released: one line waited');
+SELECT pg_temp.drain();
+SELECT results_eq($$SELECT eligible_at, hold_reason::text FROM affiliate.commission WHERE subject_id = 'a4'$$, $$VALUES ('2025-03-05'::timestamptz, NULL::text)$$, 'its hold is that of its rule now');
+SELECT is((SELECT eligible FROM affiliate.balance('frozen', 'main')), 10::numeric, 'it is eligible');
+SELECT lives_ok($$SELECT affiliate.record_payment('frozen', 'main', '2025-06-01', 'after release')$$, 'and can be paid');
+SELECT is(pg_temp.money('a4'), 'frozen 10 paid 10', 'it is');
+SELECT pg_temp.clock('2025-07-02 12:00+00');
+SELECT pg_temp.sell('a6', '{FROZEN}', day => '2025-07-01');
+SELECT is((SELECT hold_reason::text FROM affiliate.commission WHERE subject_id = 'a6'), 'suspended', 'a later order waits again');
+SELECT is(affiliate.forfeit('frozen', 'main', 'fraud'), 1::bigint, 'forfeited: one line waited');
+SELECT pg_temp.drain();
+SELECT is(pg_temp.entries('a6'), 'accrual 10, reversal -10', 'it is reversed');
+SELECT throws_ok($$SELECT affiliate.record_payment('frozen', 'main', '2025-07-02', 'after forfeit')$$, 'AF031', NULL, 'there is nothing to pay');
+SELECT is(pg_temp.money('a4'), 'frozen 10 paid 10', 'what was released stays');
+SELECT pg_temp.clock('2025-06-30 12:00+00');
 SELECT pg_temp.sell('a5', NULL, 'k-back');
 SELECT is(pg_temp.outcome('main', 'a5'), 'a5 back click #1 10', 'suspended at the touch, active at the order');
 

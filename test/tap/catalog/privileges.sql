@@ -1,6 +1,6 @@
 -- Who may do what: the matrix of roles, tables and privileges, and what it means in practice.
 BEGIN;
-SELECT plan(46);
+SELECT plan(48);
 SET LOCAL client_min_messages = warning;
 
 CREATE TEMP TABLE kind_of AS
@@ -30,7 +30,7 @@ SELECT set_eq($$
              ('rulebook', 'S', '', 'SiuD', ''),
              ('fact', 'S', 'Siu', 'S', ''),
              ('click', 'S', 'Siu', 'S', ''),
-             ('customer_pii', '', 'sIUD', '', ''),
+             ('customer_pii', '', 'siuD', '', ''),
              ('audit_log', 'S', '', 'Si', ''),
              ('settle_queue', 'S', '', 'Si', ''),
              ('conversion', 'S', 's', 'S', ''),
@@ -47,7 +47,7 @@ SELECT is_empty($$SELECT c.relname, r.role_name FROM pg_class AS c CROSS JOIN (V
 SELECT is_empty($$SELECT p.oid::regprocedure FROM pg_proc AS p WHERE p.pronamespace = 'affiliate'::regnamespace
     AND has_function_privilege('affiliate_test_nobody', p.oid, 'EXECUTE')$$, 'PUBLIC may call nothing');
 SELECT set_eq($$SELECT p.proname::text FROM pg_proc AS p WHERE p.pronamespace = 'affiliate'::regnamespace AND has_function_privilege('affiliate_writer', p.oid, 'EXECUTE')$$,
-    '{_now,_default_program,new_click_id,version,owner_of,attribute,quote_commission}'::text[],
+    '{_now,_default_program,_is_id,new_click_id,version,owner_of,attribute,quote_commission}'::text[],
     'writers call what column defaults need, and what a checkout asks');
 SELECT set_eq($$SELECT p.proname::text, r.role_name FROM pg_proc AS p CROSS JOIN (VALUES ('affiliate_reader'), ('affiliate_writer')) AS r (role_name)
     WHERE p.pronamespace = 'affiliate'::regnamespace AND p.prosecdef AND has_function_privilege(r.role_name, p.oid, 'EXECUTE')$$,
@@ -55,6 +55,14 @@ SELECT set_eq($$SELECT p.proname::text, r.role_name FROM pg_proc AS p CROSS JOIN
     'readers and writers call nothing that runs with the owner''s rights but the questions of a checkout');
 SELECT set_eq($$SELECT p.proname::text FROM pg_proc AS p WHERE p.pronamespace = 'affiliate'::regnamespace AND p.proname NOT LIKE '\_%'
     AND NOT has_function_privilege('affiliate_admin', p.oid, 'EXECUTE')$$, '{setup,uninstall}'::text[], 'administrators call everything public but setup and uninstall');
+SELECT set_eq($$SELECT p.proname::text FROM pg_proc AS p WHERE p.pronamespace = 'affiliate'::regnamespace AND has_function_privilege('affiliate_reader', p.oid, 'EXECUTE')$$,
+    regexp_split_to_array('version,balance,find_conversion,explain,owner_of,attribute,quote_commission,health,verify,check_rule_text,evaluate_rule_text,
+        rule_functions,rule_operators,new_click_id,_now,_default_program,_affiliate_no,_program_no,_refuse_argument,_quoted,_explain,
+        _filled_in,_plain_reason,_find_by_key,_find_by_reading,_drain_job,_verify_ledger,_verify_counts,_verify_decisions,
+        _verify_references,_verify_catalog,_guard_triggers,_rulebook_tables', ',\s*'), 'readers ask, and call what the answers are made of');
+SELECT set_eq($$SELECT p.proname::text FROM pg_proc AS p WHERE p.pronamespace = 'affiliate'::regnamespace AND p.proname LIKE '\_%'
+    AND has_function_privilege('affiliate_admin', p.oid, 'EXECUTE') AND NOT has_function_privilege('affiliate_reader', p.oid, 'EXECUTE')$$,
+    regexp_split_to_array('_concerned_program,_rulebook_scope,_rebuild_upline,_id_columns,_audit,_force_sync,_drain_failed,_cron_hint', ',\s*'), 'of the inner functions administrators call these, too');
 SELECT is_empty($$SELECT p.proname FROM pg_proc AS p WHERE p.pronamespace = 'affiliate'::regnamespace AND p.prorettype = 'trigger'::regtype
     AND EXISTS (SELECT FROM aclexplode(p.proacl) AS a WHERE a.grantee <> p.proowner)$$, 'trigger functions are called by triggers alone');
 SELECT is_empty($$SELECT rolname FROM pg_roles WHERE rolname LIKE 'affiliate\_%' AND rolname NOT LIKE 'affiliate\_test%' AND (rolcanlogin OR rolsuper OR rolcreaterole OR rolbypassrls)$$,

@@ -1,11 +1,12 @@
 -- Values of rulebook rows that cannot be: an error of ours with the value and what to do; the constraints stay as the net.
 BEGIN;
-SELECT plan(44);
+SELECT plan(50);
 SET LOCAL client_min_messages = warning;
 SET LOCAL TimeZone = 'UTC';
 INSERT INTO affiliate.program (program_no, program_id, currency) VALUES (91, 'p', 'USD'), (92, 'q', 'USD');
 INSERT INTO affiliate.affiliate (affiliate_no, affiliate_id) VALUES (91, 'ann'), (92, 'bob');
 INSERT INTO affiliate.plan (plan_no, program_no, plan_id) VALUES (91, 91, 'standard');
+INSERT INTO affiliate.ladder (ladder_no, program_no, ladder_id) VALUES (91, 91, 'steps');
 CREATE FUNCTION pg_temp.error(statement text) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
     state text; message text; detail text; hint text;
@@ -49,11 +50,18 @@ SELECT throws_ok(statement, 'AF019', NULL, statement) FROM unnest(ARRAY[
     $$INSERT INTO affiliate.campaign (program_no, campaign_id, lead_window) VALUES (91, 'c', '-1 h')$$,
     $$INSERT INTO affiliate.traffic_source (program_no, traffic_source, click_window) VALUES (91, 'c', '1 year')$$,
     $$INSERT INTO affiliate.agreement (program_no, affiliate_no, plan_id, termination_tail) VALUES (91, 91, 'standard', '-1 day')$$,
-    $$INSERT INTO affiliate.plan_rule (plan_no, sequence_no, amount, hold) VALUES (91, 1, '1', '-1 day')$$]) AS statement;
+    $$INSERT INTO affiliate.plan_rule (plan_no, sequence_no, amount, hold) VALUES (91, 1, '1', '-1 day')$$,
+    $$INSERT INTO affiliate.ladder_band (ladder_no, band, from_position, ownership_window) VALUES (91, 1, 1, '-1 day')$$,
+    $$INSERT INTO affiliate.ladder_band (ladder_no, band, from_position, ownership_window) VALUES (91, 1, 1, '6 months')$$]) AS statement;
 SET LOCAL IntervalStyle = 'sql_standard';
 SELECT throws_ok($$UPDATE affiliate.program SET click_window = '-1 day'$$, 'AF019', NULL, 'whatever the style of intervals');
 SELECT lives_ok($$UPDATE affiliate.program SET click_window = '1 day 2 hours', cooling_off = '0'$$, 'days, hours and nothing are windows');
 RESET IntervalStyle;
+
+-- lists
+SELECT throws_ok(statement, '23514', NULL, statement) FROM unnest(ARRAY[
+    $$UPDATE affiliate.program SET precedence = '{coupon,coupon}'$$, $$UPDATE affiliate.program SET precedence = '{}'$$,
+    $$UPDATE affiliate.program SET chargeback_reasons = '{fraud,""}'$$, $$UPDATE affiliate.program SET success_bonus_reasons = '{NULL}'$$]) AS statement;
 
 -- periods
 SELECT is(pg_temp.error($$INSERT INTO affiliate.coupon (program_no, code, valid_from, valid_until) VALUES (91, 'X', '2025-02-01', '2025-02-01')$$),

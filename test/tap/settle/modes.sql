@@ -1,6 +1,6 @@
 -- pg_affiliate.mode: on | queue | off. What is off is never the recording of reports.
 BEGIN;
-SELECT plan(17);
+SELECT plan(19);
 \ir _rig.sql
 SELECT pg_temp.program('main');
 CREATE FUNCTION pg_temp.queued() RETURNS text LANGUAGE sql AS $$
@@ -26,6 +26,11 @@ SELECT is(pg_temp.queued(), 'nothing', 'and gone from the queue');
 
 SET LOCAL pg_affiliate.mode = off;
 SELECT pg_temp.sale('c');
+SET LOCAL pg_affiliate.mode = 'on';
+SELECT pg_temp.sale('a-other');
+SELECT is(pg_temp.money('a-other'), 'ann 10', 'a statement settles the customer it touches');
+SELECT is(pg_temp.money('c'), NULL, 'and no other one');
+SET LOCAL pg_affiliate.mode = off;
 UPDATE affiliate.transaction SET amount = 300, status_at = '2025-03-02' WHERE transaction_id = 'c';
 UPDATE affiliate.transaction SET refunded_amount = 30, refunded_at = '2025-03-10' WHERE transaction_id = 'c';
 SELECT is(pg_temp.money('c'), NULL, 'off: nothing is posted');
@@ -35,8 +40,8 @@ SELECT throws_ok($$UPDATE affiliate.transaction SET currency = 'EUR' WHERE trans
 SET LOCAL pg_affiliate.mode = 'on';
 INSERT INTO affiliate.customer_alias (customer_id, canonical_id) VALUES ('c2', 'c');
 SELECT is(affiliate.resettle_program('main', '2025-04-01'), 0::bigint, 'nobody bought in April');
-SELECT is(affiliate.resettle_program('main', to_at => '2025-04-01'), 3::bigint, 'three did before');
-SELECT is(pg_temp.queued(), 'customer a, customer b, customer c', 'who are enqueued');
+SELECT is(affiliate.resettle_program('main', to_at => '2025-04-01'), 4::bigint, 'four did before');
+SELECT is(pg_temp.queued(), 'customer a, customer a-other, customer b, customer c', 'who are enqueued');
 DO $$ BEGIN WHILE affiliate.drain(1) > 0 LOOP END LOOP; END $$;
 SELECT is(pg_temp.entries('c'), 'accrual 30, reversal -3', 'the drain catches up');
 SELECT affiliate.resettle_program('main'), affiliate.drain();
