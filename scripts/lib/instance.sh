@@ -22,6 +22,7 @@ instance_open() {
     SERVER_DIR=$(server_dir)
     PGROOT=$SERVER_DIR/pgroot
     PGBIN=$PGROOT/usr/lib/postgresql/$PG_MAJOR/bin
+    CALLERS_PG_CONFIG=${PG_CONFIG:-}
     PG_CONFIG=$PGBIN/pg_config
     DATA=$SERVER_DIR/data
     export PG_CONFIG PATH="$PGBIN:$PATH"

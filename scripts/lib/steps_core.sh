@@ -88,14 +88,19 @@ step_asan() {
 # A short run of each fuzzer, in full of a million executions of each parser, and of 100,000 of the whole kernel, which is
 # none and does some fifty a second; seeds are in test/fuzz/corpus/NAME, what it found stays in the build directory.
 step_fuzz() {
-    local seconds=20 wanted=1 source name corpus args ran bad=0
+    local seconds=20 wanted source name corpus args ran bad=0
     [ "$AMOUNT" != full ] || seconds=7200
     core_build fuzz -DCMAKE_CXX_COMPILER=clang++-14 -DAFFILIATE_FUZZ=ON -DAFFILIATE_SANITIZE=address,undefined || return 1
     for source in "$TREE"/test/fuzz/*_fuzz.cpp; do
         [ -e "$source" ] || { say "there are no fuzzers"; return 1; }
         name=$(basename "$source" .cpp)
         selected "$name" || continue
-        case $AMOUNT:$name in full:settle_fuzz) wanted=100000 ;; full:*) wanted=1000000 ;; esac
+        case $AMOUNT:$name in
+            full:settle_fuzz) wanted=100000 ;;
+            full:*) wanted=1000000 ;;
+            *:settle_fuzz) wanted=100 ;;
+            *) wanted=10000 ;;
+        esac
         corpus=$HOME_DIR/corpus/$name
         mkdir -p "$corpus"
         args=("-max_total_time=$seconds" -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 "-artifact_prefix=$LOGS/$name-")
@@ -123,11 +128,11 @@ step_fuzz() {
     return $bad
 }
 
-# Every PostgreSQL on this machine, with and without bitcode, each in a copy of its own.
+# Every PostgreSQL on this machine, and that of the caller's PG_CONFIG, with and without bitcode, each in a copy of its own.
 step_compile() {
     local config version llvm dir bad=0
-    for config in /usr/lib/postgresql/*/bin/pg_config; do
-        [ -x "$config" ] || { say "there is no pg_config below /usr/lib/postgresql"; return 1; }
+    for config in /usr/lib/postgresql/*/bin/pg_config ${CALLERS_PG_CONFIG:+"$CALLERS_PG_CONFIG"}; do
+        [ -x "$config" ] || { say "there is no program $config"; return 1; }
         version=$("$config" --version)
         for llvm in yes no; do
             dir=$HOME_DIR/compile

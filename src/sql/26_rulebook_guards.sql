@@ -98,7 +98,15 @@ BEGIN
         END IF;
     END LOOP;
     IF TG_TABLE_NAME = 'program' THEN
-        PERFORM now() AT TIME ZONE NEW.time_zone; -- raises 22023 where there is no such zone
+        BEGIN
+            PERFORM now() AT TIME ZONE NEW.time_zone;
+        EXCEPTION WHEN invalid_parameter_value THEN
+            RAISE EXCEPTION USING ERRCODE = '22023',
+                MESSAGE = format('time zone "%s" is not known', NEW.time_zone),
+                DETAIL = format('Program "%s" was not stored.', NEW.program_id),
+                HINT = 'Use a name of pg_timezone_names, for example Europe/Prague.',
+                SCHEMA = TG_TABLE_SCHEMA, TABLE = TG_TABLE_NAME, COLUMN = 'time_zone';
+        END;
     END IF;
     RETURN NEW;
 END
