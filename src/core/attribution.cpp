@@ -324,6 +324,7 @@ void Fold::assign_number(Order &order) {
     for (const Sale *line : order.lines)
         if (const ConversionRow *row = stated(*line); row != nullptr && holds_number(*line, *row)) {
             order.decision.purchase_number = row->purchase_number;
+            passed_.insert(row->purchase_number);
             return;
         }
     if (const ConversionRow *row = stated(order); row != nullptr && order.is_upgrade) {
@@ -333,7 +334,12 @@ void Fold::assign_number(Order &order) {
     int next = next_number_;
     do ++next;
     while (taken_.count(next) != 0);
-    if (order.is_void && !order.is_upgrade) order.decision.would_be_number = next;
+    if (order.is_void && !order.is_upgrade) { // whatever later lines were stated with since
+        int would_be = next_number_;
+        do ++would_be;
+        while (passed_.count(would_be) != 0);
+        order.decision.would_be_number = would_be;
+    }
     if (!order.has_number) return;
     order.decision.purchase_number = next_number_ = next;
 }

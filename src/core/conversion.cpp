@@ -100,22 +100,24 @@ const char *Commissions::why_outside(const Sale &sale) const noexcept {
     return nullptr;
 }
 
-/// What a completed sale counts for: its state, number, place on ladders and totals.
-void Commissions::count(const Order &order, const Sale &sale, const ConversionRow *before, ConversionRow &row) const {
+/// The number of a completed sale and its place on ladders, which no amount is needed for.
+void Commissions::place(const Order &order, const Sale &sale, const ConversionRow *before, ConversionRow &row) const {
     bool const is_numbered = order.has_number && !sale.is_void && (!sale.is_zero() || program_.zero_amount_counts) &&
                              !is_upgrade(sale, program_);
     row.purchase_number = is_numbered || is_upgrade(sale, program_) ? order.decision.purchase_number : 0;
     if (before != nullptr && before->stated_at) row.purchase_number = before->purchase_number; // pinned (W10)
-    row.state = sale.is_void ? ConversionState::void_ : ConversionState::counted;
     bool const is_first_line = !program_.ladder_counts_orders || first_counting_line(order, program_) == &sale;
     row.ladder_counts = !sale.is_void && !sale.is_test && order.decision.affiliate_no != 0 && (!sale.is_zero() || program_.zero_amount_counts) &&
                         !is_upgrade(sale, program_) && row.purchase_number == 1 && is_first_line;
+    if (row.ladder_counts) row.ladder_reversed_at = ladder_reversed_at(order, sale, program_);
+}
+
+/// What a completed sale with a rate counts for: its state and totals.
+void Commissions::count(const Sale &sale, ConversionRow &row) {
+    row.state = sale.is_void ? ConversionState::void_ : ConversionState::counted;
     if (sale.row->effect == Effect::sale)
         row.charged_back_count = sale.charged_back_count; // a chargeback after a void only counts (M6)
-    if (!sale.is_void) {
-        row.taken_back_at = sale.taken_at;
-        if (row.ladder_counts) row.ladder_reversed_at = ladder_reversed_at(order, sale, program_);
-    }
+    if (!sale.is_void) row.taken_back_at = sale.taken_at;
     if (!sale.is_void && sale.row->effect == Effect::sale) { // payouts and credits are no revenue
         row.quantity = 1;
         row.gross = sale.gross;
@@ -164,13 +166,14 @@ ConversionTarget Commissions::conversion(const Attribution &attribution, const O
         row.code = order.is_special ? "original_unknown" : "unknown_click";
         return target;
     }
+    place(order, sale, before, row);
     std::optional<Decimal> const unit = rate(sale, before, row);
     if (!unit) {
         row.state = ConversionState::waiting;
         row.code = "fx_missing";
         return target;
     }
-    count(order, sale, before, row);
+    count(sale, row);
     if (sale.is_test) row.code = "test";
     if (sale.is_test || decision.affiliate_no == 0) return target;
     Line const line{&attribution, &order, &sale, decision, row.transaction_id, false,

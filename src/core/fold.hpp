@@ -92,6 +92,7 @@ private:
     std::map<std::string, const ConversionRow *> stated_lines_;
     const ConversionRow *stated_registration_ = nullptr;
     std::set<int> taken_;                                ///< numbers of stated lines
+    std::set<int> passed_;                               ///< of those, the numbers of orders before the present one
     std::set<std::pair<std::string, std::string>> moved_; ///< (account, click) that moved an ownership
     std::set<const Order *> decided_;
     std::optional<Time> binding_at_; ///< when a declared id of the customer bound him (W2)

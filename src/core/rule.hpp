@@ -109,7 +109,8 @@ private:
     std::optional<Decimal> room_under_cap(const Line &line, const Target &target);
     void hold(const Line &line, Target &target) const;
     void add_chain(const Line &line, const Plan *plan, ConversionTarget &target);
-    void count(const Order &order, const Sale &sale, const ConversionRow *before, ConversionRow &row) const;
+    void place(const Order &order, const Sale &sale, const ConversionRow *before, ConversionRow &row) const;
+    static void count(const Sale &sale, ConversionRow &row);
     const char *why_outside(const Sale &sale) const noexcept;
     const Plan *plan_for(const Affiliate &affiliate, const Decision &decision, Time at, int &agreement_no) const;
 

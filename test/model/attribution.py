@@ -165,17 +165,18 @@ class Fold:
         """W9: in the order of completion, past the numbers that stated orders hold."""
         taken = {number for order in self.orders if order.key in self.pins and self.counts(order) and not self.is_upgrade(order)
                  for number in [self.pins[order.key][1]] if number}
-        first_at = {}
+        first_at, passed = {}, set()
         for order in self.orders:
             if self.is_upgrade(order):
                 continue
             if order.key in self.pins and self.pins[order.key][1]:
                 order.would_be = self.pins[order.key][1]
-            else:
-                order.would_be = next(n for n in range(1, 10000) if n not in taken)
+            else:  # a void order is told what it would have been, whatever later ones were stated with since
+                order.would_be = next(n for n in range(1, 10000) if n not in (taken if self.counts(order) else passed))
             if self.counts(order):
                 order.number = order.would_be
                 taken.add(order.number)
+                passed.add(order.number)
                 first_at[order.number] = order.completed_at
                 self.hit('W9 number', order.key)
             else:
