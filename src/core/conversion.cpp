@@ -178,8 +178,9 @@ ConversionTarget Commissions::conversion(const Attribution &attribution, const O
     if (sale.is_test || decision.affiliate_no == 0) return target;
     Line const line{&attribution, &order, &sale, decision, row.transaction_id, false,
                     sale.ordered_at, *sale.completed_at, *unit, row.ladder_counts};
-    if (decision.is_stated && before != nullptr && before->stated_at && !is_nothing(sale, *before, program_)) {
-        add_stated_rules(line, *before, target);
+    if (decision.is_stated && before != nullptr && before->stated_at) {
+        if (is_nothing(sale, *before, program_)) row.code = "zero_amount"; // whatever other policies say by now
+        else add_stated_rules(line, *before, target);
         return target;
     }
     if (const char *const code = why_outside(sale)) {

@@ -66,6 +66,18 @@ BOOST_AUTO_TEST_CASE(w9_an_order_whose_first_line_is_void_still_counts_once) {
     BOOST_TEST(s.conversion("b").ladder_counts);
 }
 
+/// M7, M9: no amount is needed to count a purchase; one that waits for a rate has its number and its place.
+BOOST_AUTO_TEST_CASE(m7_a_purchase_that_waits_for_a_rate_counts) {
+    Story s;
+    s.click("c", alice, day(0));
+    s.sale("s", day(1), "100");
+    s.reports[0].currency = "EUR";
+    s.settle();
+    BOOST_TEST(s.conversion("s").code == "fx_missing");
+    BOOST_TEST(s.conversion("s").purchase_number == 1);
+    BOOST_TEST(s.conversion("s").ladder_counts);
+}
+
 BOOST_AUTO_TEST_CASE(m7_marginal_positions_follow_time_and_id) {
     std::vector<LadderLine> lines{line_at(day(2), "b"), line_at(day(2), "a"), line_at(day(1), "z")};
     int const total = rank(lines, {counts(day(2), "a"), counts(day(2), "b"), counts(day(1), "z")}, false, false);

@@ -129,6 +129,21 @@ BOOST_AUTO_TEST_CASE(m8_a_paid_sale_that_is_corrected_to_zero_earns_nothing) {
     BOOST_TEST(is_empty(s.settle(day(3))));
 }
 
+/// The same beside a policy that would give another reason by now: it stays nothing, however often it is settled.
+BOOST_AUTO_TEST_CASE(m8_a_paid_sale_corrected_to_zero_stays_nothing_before_go_live) {
+    Paid s;
+    s.only_rule(11, fifty);
+    s.pay_it();
+    s.program().commission_from = day(2);
+    s.settle(day(2));
+    BOOST_TEST(s.net("s") == money("50"));
+    s.update("s", day(3)).amount("0").status_at(day(3));
+    s.settle(day(3));
+    BOOST_TEST(s.net("s") == money("0"));
+    BOOST_TEST(s.conversion("s").code == "zero_amount");
+    BOOST_TEST(is_empty(s.settle(day(3))));
+}
+
 /// W10: what an upline was paid stands where the tree of uplines changes afterwards.
 BOOST_AUTO_TEST_CASE(w10_a_backdated_change_of_uplines_takes_nothing_that_is_paid) {
     Paid s;

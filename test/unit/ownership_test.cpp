@@ -42,6 +42,22 @@ BOOST_AUTO_TEST_CASE(w9_the_number_of_a_stated_line_that_becomes_void_is_free_at
     BOOST_TEST(is_empty(s.settle(day(3))));
 }
 
+/// M6: a void line keeps the number it would have had, whatever later lines are stated with.
+BOOST_AUTO_TEST_CASE(m6_a_void_line_does_not_change_when_a_later_one_is_stated) {
+    Story s;
+    s.only_rule(11, fifty, [](const RuleInput &in) { return in.purchase_number == 1; });
+    s.click("c", alice, day(0));
+    s.sale("a", day(1), "100");
+    s.refund("r", "a", day(1, 1));
+    s.sale("b", day(2), "100");
+    s.settle(day(3));
+    BOOST_TEST(s.line("a").is_void);
+    BOOST_TEST(s.conversion("b").purchase_number == 1);
+    s.pay("b", day(3));
+    BOOST_TEST(is_empty(s.settle(day(3))));
+    BOOST_TEST(s.line("a").accrued == money("50"));
+}
+
 /// W9: a number held by an upgrade is not taken: its original keeps it.
 BOOST_AUTO_TEST_CASE(w9_a_stated_upgrade_does_not_take_the_number_of_its_original) {
     Story s;
