@@ -331,17 +331,14 @@ void Fold::assign_number(Order &order) {
         order.decision.purchase_number = row->purchase_number;
         return;
     }
-    int next = next_number_;
-    do ++next;
-    while (taken_.count(next) != 0);
-    if (order.is_void && !order.is_upgrade) { // whatever later lines were stated with since
-        int would_be = next_number_;
-        do ++would_be;
-        while (passed_.count(would_be) != 0);
-        order.decision.would_be_number = would_be;
-    }
-    if (!order.has_number) return;
-    order.decision.purchase_number = next_number_ = next;
+    auto const next_beside = [this](const std::set<int> &held) {
+        int next = next_number_ + 1;
+        while (held.count(next) != 0) ++next;
+        return next;
+    };
+    // whatever later lines were stated with since
+    if (order.is_void && !order.is_upgrade) order.decision.would_be_number = next_beside(passed_);
+    if (order.has_number) order.decision.purchase_number = next_number_ = next_beside(taken_);
 }
 
 Time Fold::recorded_by(const Order &order) const {

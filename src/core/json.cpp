@@ -5,10 +5,9 @@
 
 namespace affiliate::core {
 
-std::string_view clipped(std::string_view text) noexcept {
-    constexpr std::size_t kLength = 500;
-    if (text.size() <= kLength) return text;
-    std::size_t end = kLength;
+std::string_view clipped(std::string_view text, std::size_t bytes) noexcept {
+    if (text.size() <= bytes) return text;
+    std::size_t end = bytes;
     while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;
     return text.substr(0, end);
 }

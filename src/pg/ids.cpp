@@ -2,6 +2,8 @@
 // Ids of facts, checked where nothing else sees each row: in the CHECKs of the tables.
 #include <string>
 
+#include "core/json.hpp"
+
 #include "pg/convert.hpp"
 #include "pg/guard.hpp"
 
@@ -13,15 +15,6 @@ namespace {
 
 constexpr std::size_t kLongestId = 500; // bytes; an index entry may hold several
 
-std::string beginning(Datum id) {
-    std::string text = read_bytes(id);
-    std::size_t const end = call([&text] {
-        return static_cast<std::size_t>(pg_mbcliplen(text.data(), static_cast<int>(text.size()), 40));
-    });
-    text.resize(end);
-    return text;
-}
-
 } // namespace
 
 /// _is_id(value, what, may_be_empty): true, or an error that says what is wrong; a CHECK by itself could give no hint.
@@ -32,7 +25,9 @@ AFFILIATE_FUNCTION(affiliate_is_id) {
     if (bytes <= kLongestId && (bytes > 0 || may_be_empty)) return BoolGetDatum(true);
     std::string const what = read_bytes(PG_GETARG_DATUM(1));
     if (bytes == 0) throw core::Error("AF018", what + " is empty", "It has no character.", "Ids have 1 to 500 bytes.");
-    throw core::Error("AF018", what + " is too long", "\"" + beginning(value) + "..\" has " + std::to_string(bytes) + " bytes.",
+    std::string const id = read_bytes(value);
+    throw core::Error("AF018", what + " is too long",
+                      "\"" + std::string(core::clipped(id, 40)) + "..\" has " + std::to_string(bytes) + " bytes.",
                       may_be_empty ? "It has at most 500 bytes." : "Ids have 1 to 500 bytes.");
 }
 

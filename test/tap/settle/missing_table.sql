@@ -1,12 +1,7 @@
 -- A table of ours that is gone: the sale stands and is queued with the reason; who asks is told what to do.
 BEGIN;
 SELECT plan(7);
-\ir _rig.sql
-SELECT pg_temp.program('main');
-CREATE FUNCTION pg_temp.sell(id text) RETURNS void LANGUAGE sql AS $$
-    INSERT INTO affiliate.transaction (program_id, customer_id, transaction_id, transaction_type, status, currency, amount, ordered_at, completed_at, coupon_codes)
-    VALUES ('main', id, id, 'challenge_fee', 'completed', 'USD', 100, '2025-06-05', '2025-06-05', '{ANN}')
-$$;
+\ir _sell.sql
 SELECT pg_temp.sell('t1');
 SELECT is(pg_temp.entries('t1'), 'accrual 10', 'all tables are there');
 

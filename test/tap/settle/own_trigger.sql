@@ -2,12 +2,7 @@
 -- is used instead of a direct insert. So do added CHECKs: what a row refuses is queued, the sale stands.
 BEGIN;
 SELECT plan(14);
-\ir _rig.sql
-SELECT pg_temp.program('main');
-CREATE FUNCTION pg_temp.sell(id text) RETURNS void LANGUAGE sql AS $$
-    INSERT INTO affiliate.transaction (program_id, customer_id, transaction_id, transaction_type, status, currency, amount, ordered_at, completed_at, coupon_codes)
-    VALUES ('main', id, id, 'challenge_fee', 'completed', 'USD', 100, '2025-06-05', '2025-06-05', '{ANN}')
-$$;
+\ir _sell.sql
 SELECT pg_temp.sell('t1');
 SELECT is(pg_temp.entries('t1'), 'accrual 10', 'without own triggers');
 
