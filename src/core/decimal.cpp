@@ -99,6 +99,12 @@ Decimal Decimal::from_units(std::int64_t units, int scale) {
     return result;
 }
 
+std::optional<std::int64_t> Decimal::units() const noexcept {
+    if ((limbs_[1] | limbs_[2] | limbs_[3]) != 0 || limbs_[0] > std::numeric_limits<std::int64_t>::max()) return std::nullopt;
+    auto const magnitude = static_cast<std::int64_t>(limbs_[0]);
+    return negative_ ? -magnitude : magnitude;
+}
+
 Decimal Decimal::normalized() const {
     int scale = scale_;
     if (Access::narrow(*this)) {

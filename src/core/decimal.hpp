@@ -43,6 +43,8 @@ public:
     static Decimal from_int(std::int64_t value) noexcept;
     /// `units * 10^-scale`: from_units(1999, 2) is 19.99. Throws 22023 unless 0 <= scale <= max_digits.
     static Decimal from_units(std::int64_t units, int scale);
+    /// The units where they fit in 64 bits: from_units(*units(), scale()) is the value again.
+    std::optional<std::int64_t> units() const noexcept;
     /// Reads plain decimal notation: [+-]digits[.digits], ASCII, no exponent, no blanks, a digit on both sides of the
     /// point. The scale is the number of digits after the point. nullopt for anything else, for more than max_text
     /// characters, and for values beyond max_digits.

@@ -105,6 +105,11 @@ Datum make_text(std::string_view text) {
 }
 
 Datum make_numeric(const core::Decimal &value) {
+    if (auto const units = value.units()) {
+        std::int64_t const number = *units;
+        int const scale = value.scale();
+        return call([number, scale] { return NumericGetDatum(int64_div_fast_to_numeric(number, scale)); });
+    }
     std::uint8_t wire[core::max_numeric_wire];
     std::size_t const size = core::encode_numeric(value, wire);
     char *const data = reinterpret_cast<char *>(wire);

@@ -131,9 +131,7 @@ ResultRelInfo *open_result(const Prepared &prepared, Relation relation) {
     result->ri_NumIndices = prepared.indexes;
     result->ri_IndexRelationInfo = prepared.index;
     result->ri_IndexRelationDescs =
-        static_cast<RelationPtr>(palloc(sizeof(Relation) * static_cast<std::size_t>(prepared.indexes + 1)));
-    for (int i = 0; i < prepared.indexes; ++i)
-        result->ri_IndexRelationDescs[i] = index_open(prepared.index_oid[i], RowExclusiveLock);
+        static_cast<RelationPtr>(palloc0(sizeof(Relation) * static_cast<std::size_t>(prepared.indexes + 1)));
     if (prepared.triggers != nullptr) {
         auto const count = static_cast<std::size_t>(prepared.triggers->numtriggers);
         result->ri_TrigDesc = prepared.triggers;
@@ -198,9 +196,21 @@ void store_rows(Part &part, EState *estate, CommandId command) {
     else if (part.filled > 1) table_multi_insert(part.relation, part.slot, part.filled, command, 0, nullptr);
 }
 
+/// Opens the indexes that the row belongs in; the executor leaves those alone that are not open.
+void open_indexes(const Part &part, ExprContext *context) {
+    for (int i = 0; i < part.prepared->indexes; ++i) {
+        Relation &index = part.result->ri_IndexRelationDescs[i];
+        if (index == nullptr && ExecQual(part.prepared->index[i]->ii_PredicateState, context))
+            index = index_open(part.prepared->index_oid[i], RowExclusiveLock);
+    }
+}
+
 /// Index entries and triggers of the rows just stored.
 void enter_rows(const Part &part, EState *estate) {
+    ExprContext *const context = GetPerTupleExprContext(estate);
     for (int i = 0; i < part.filled; ++i) {
+        context->ecxt_scantuple = part.slot[i];
+        open_indexes(part, context);
         List *const recheck = insert_index_tuples(part.result, part.slot[i], estate);
         if (part.prepared->triggers != nullptr) ExecARInsertTriggers(estate, part.result, part.slot[i], recheck, nullptr);
         ResetPerTupleExprContext(estate);
@@ -210,7 +220,8 @@ void enter_rows(const Part &part, EState *estate) {
 void close_part(const Part &part) {
     for (int i = 0; i < part.slots; ++i) ExecDropSingleTupleTableSlot(part.slot[i]);
     for (int i = 0; i < part.prepared->indexes; ++i)
-        index_close(part.result->ri_IndexRelationDescs[i], RowExclusiveLock);
+        if (Relation const index = part.result->ri_IndexRelationDescs[i]; index != nullptr)
+            index_close(index, RowExclusiveLock);
     table_close(part.relation, NoLock);
 }
 

@@ -12,6 +12,7 @@ FreshSnapshot::FreshSnapshot() {
     call([] {
         CommandCounterIncrement();
         PushActiveSnapshot(GetTransactionSnapshot());
+        AcceptInvalidationMessages(); // of the tables that those have changed whose rows it sees
     });
 }
 
@@ -21,6 +22,7 @@ void FreshSnapshot::close() {
 
 void IndexRead::look_up() {
     if (generation_ == relation_generation()) return;
+    rootless_ = {};
     const char *const table = table_, *const index = index_;
     struct Found {
         Oid table, index;
@@ -56,35 +58,38 @@ void IndexRead::look_up() {
 namespace {
 
 /// Most firms leave some tables unused: their indexes have no root yet. Whatever a snapshot may see was entered before.
-/// Asking the metapage costs no system call, as the size of the index would.
-bool is_empty(Relation index) {
-    Buffer const page = ReadBuffer(index, BTREE_METAPAGE);
-    LockBuffer(page, BUFFER_LOCK_SHARE);
-    bool const has_no_root = BTPageGetMeta(BufferGetPage(page))->btm_root == P_NONE;
-    UnlockReleaseBuffer(page);
-    return has_no_root;
+bool has_root(Buffer metapage) {
+    LockBuffer(metapage, BUFFER_LOCK_SHARE);
+    bool const result = BTPageGetMeta(BufferGetPage(metapage))->btm_root != P_NONE;
+    UnlockReleaseBuffer(metapage);
+    return result;
 }
 
 } // namespace
+
+bool IndexRead::is_still_empty() {
+    if (rootless_.page == InvalidBuffer) return false;
+    Rootless const seen = rootless_;
+    bool const is_empty = call([seen] {
+        return read_recent_page(seen.file, BTREE_METAPAGE, seen.page) && !has_root(seen.page);
+    });
+    if (!is_empty) rootless_ = {};
+    return is_empty;
+}
 
 void IndexRead::open() {
     look_up();
     Oid const table = table_oid_, index = index_oid_;
     Scan &scan = scan_ = {};
-    bool &was_empty = was_empty_;
-    bool const is_locked = call([table, index, &scan, &was_empty] {
-        if (was_empty) { // and mostly is: then the table is not needed
-            if (!take_lock(index, AccessShareLock)) return false;
-            Relation const relation = index_open(index, NoLock);
-            was_empty = is_empty(relation);
-            index_close(relation, AccessShareLock);
-            if (was_empty) return true;
-        }
+    if (is_still_empty()) return;
+    Rootless &rootless = rootless_;
+    bool const is_locked = call([table, index, &scan, &rootless] {
         if (!take_lock(table, AccessShareLock) || !take_lock(index, AccessShareLock)) return false;
         scan.table = table_open(table, NoLock);
         scan.index = index_open(index, NoLock);
-        was_empty = is_empty(scan.index);
-        if (was_empty) {
+        Buffer const metapage = ReadBuffer(scan.index, BTREE_METAPAGE);
+        if (!has_root(metapage)) {
+            rootless = {file_of(scan.index), metapage};
             index_close(scan.index, AccessShareLock);
             table_close(scan.table, AccessShareLock);
         } else {

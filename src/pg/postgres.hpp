@@ -102,6 +102,20 @@ inline void *guc_extra(std::size_t size) noexcept {
 #endif
 }
 
+/// The file of a table or index.
+#if PG_VERSION_NUM >= 160000
+using RelationFile = RelFileLocator;
+inline RelationFile file_of(Relation relation) noexcept { return relation->rd_locator; }
+#else
+using RelationFile = RelFileNode;
+inline RelationFile file_of(Relation relation) noexcept { return relation->rd_node; }
+#endif
+
+/// Pins a page that was in `buffer` when it was last used; false where something else is there now.
+inline bool read_recent_page(RelationFile file, BlockNumber block, Buffer buffer) {
+    return ::ReadRecentBuffer(file, MAIN_FORKNUM, block, buffer);
+}
+
 /// An index scan with `keys` scan keys.
 inline IndexScanDesc begin_index_scan(Relation table, Relation index, Snapshot snapshot, int keys) {
 #if PG_VERSION_NUM >= 180000

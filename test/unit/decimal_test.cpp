@@ -86,6 +86,9 @@ BOOST_AUTO_TEST_CASE(integers_and_units) {
     BOOST_TEST(Decimal::from_units(-5, 3).to_string() == "-0.005");
     BOOST_TEST(Decimal::from_units(0, 2).to_string() == "0.00");
     BOOST_TEST(Decimal::from_units(1, 76).scale() == 76);
+    BOOST_TEST((dec("19.99").units() == 1999 && dec("-0.005").units() == -5 && dec("0.00").units() == 0));
+    BOOST_TEST((dec("922337203685477.5807").units() == 9223372036854775807 && !dec("922337203685477.5808").units()));
+    BOOST_TEST(!dec("18446744073709551616").units());
     BOOST_TEST(sqlstate_of([] { Decimal::from_units(1, -1); }) == "22023");
     BOOST_TEST(sqlstate_of([] { Decimal::from_units(1, 77); }) == "22023");
 }
