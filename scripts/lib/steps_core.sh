@@ -49,7 +49,7 @@ core_build() {
 
 # unit_run DIRECTORY: runs the unit tests built there and counts the cases.
 unit_run() {
-    local dir=$HOME_DIR/$1 status=0 out total ok
+    local dir=$HOME_DIR/$1 status=0 out total ok left_out
     local args=(--report_level=short --color_output=no --log_level=error)
     [ -z "${ONLY:-}" ] || args+=("--run_test=*${ONLY}*")
     [ -x "$dir/unit_tests" ] || { say "there are no unit tests"; return 1; }
@@ -57,8 +57,10 @@ unit_run() {
     say "$out"
     ok=$(sed -n 's/^ *\([0-9]*\) test cases\{0,1\} out of [0-9]* passed$/\1/p' <<<"$out" | tail -n 1)
     total=$(sed -n 's/^ *[0-9]* test cases\{0,1\} out of \([0-9]*\) [a-z]*$/\1/p' <<<"$out" | tail -n 1)
+    left_out=0 # by ONLY
+    [ -z "${ONLY:-}" ] || left_out=$(sed -n 's/^ *\([0-9]*\) test cases\{0,1\} out of [0-9]* skipped$/\1/p' <<<"$out" | tail -n 1)
     ok=${ok:-0}
-    total=${total:-0}
+    total=$((${total:-0} - ${left_out:-0}))
     # Killed by a sanitizer: no report is written.
     [ "$status" -eq 0 ] || [ "$total" -gt "$ok" ] || total=$((ok + 1))
     count "$ok" "$((total - ok))"

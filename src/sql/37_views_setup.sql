@@ -23,7 +23,7 @@ BEGIN
            l.plan_id AS plan, l.version AS plan_version, r.name AS rule, c.rule_no, c.level,
            CASE WHEN c.accrued - c.reversed - c.paid < 0 THEN 'negative'
                 WHEN c.accrued - c.reversed - c.paid = 0 THEN
-                    CASE WHEN c.is_void THEN 'void' WHEN c.paid <> 0 THEN 'paid' ELSE 'reversed' END
+                    CASE WHEN c.is_void THEN 'void' WHEN c.paid <> 0 THEN 'paid' WHEN c.reversed <> 0 THEN 'reversed' ELSE 'replaced' END
                 WHEN c.is_provisional THEN 'pending'
                 WHEN c.eligible_at > affiliate._now() THEN 'held'
                 ELSE 'eligible' END AS state,
@@ -119,7 +119,7 @@ BEGIN
         ('review_open', 'kind', 'What is unusual.'),
         ('*', 'order_key', 'Order the line belongs to; the lines of an order are attributed once.'),
         ('conversions', 'state', 'pending (not completed), waiting, counted or void.'),
-        ('commissions', 'state', 'pending (provisional), held, eligible, paid, reversed, void or negative.'),
+        ('commissions', 'state', 'pending (provisional), held, eligible, paid, reversed, replaced (decided anew: another rule, another affiliate), void or negative.'),
         ('*', 'method', 'How it was won: override, ownership, coupon, click, lead, declared or none.'),
         ('candidates', 'method', 'Kind of touch: override, ownership, coupon, click, lead or declared.'),
         ('conversions', 'code', 'Why it earns nothing, or null.'),

@@ -1,6 +1,6 @@
 -- M10: pending + held + eligible + negative = accrued - reversed - paid, in every state; holds by time, event, the earlier of both.
 BEGIN;
-SELECT plan(23);
+SELECT plan(25);
 \ir ../settle/_rig.sql
 SELECT pg_temp.clock('2025-03-20 12:00');
 SELECT pg_temp.program(p) FROM unnest('{main,time,event,earlier,kyc,capped}'::text[]) AS p;
@@ -52,6 +52,13 @@ SELECT is((SELECT amount FROM affiliate.record_payment('ann', 'time', 'infinity'
 UPDATE affiliate.program SET adjust_approval = 'never' WHERE program_id = 'main';
 SELECT affiliate.adjust('ann', 'main', 25, 'credit', 'goodwill', 'credit-1') || affiliate.adjust('ann', 'main', 5, 'debit', 'fee', 'debit-1') AS ids \gset
 SELECT is(pg_temp.balance('main'), 'pending 0 held 0 eligible 25 negative -5 = 20', 'manual lines');
+-- what was decided anew is replaced, what was taken back is reversed
+SELECT pg_temp.sale('main', '-a', '2025-04-20'), pg_temp.sale('main', '-b', '2025-04-20');
+SELECT affiliate.reassign('main-a', 'main', 'bob', transaction_id => 'main-a', reason => 'sold by phone');
+UPDATE affiliate.transaction SET status = 'refunded', refunded_at = '2025-04-30' WHERE transaction_id = 'main-b';
+SELECT is((SELECT string_agg(concat_ws(' ', subject_id, affiliate, trim_scale(net), state), ', ' ORDER BY subject_id, affiliate) FROM affiliate.commissions WHERE subject_id IN ('main-a', 'main-b')),
+    'main-a ann 0 replaced, main-a bob 10 eligible, main-b ann 0 reversed', 'states of lines at zero');
+SELECT is(pg_temp.entries('main-a'), 'accrual 10, adjustment -10, accrual 10', 'with the postings that led there');
 SELECT is_empty($$SELECT * FROM affiliate.affiliate_balance WHERE pending + held + eligible + negative <> accrued - reversed - paid$$, 'the parts are the whole everywhere');
 SELECT is_empty('SELECT pg_temp.violations()', 'verify() finds nothing');
 SELECT * FROM finish();
