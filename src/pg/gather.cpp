@@ -50,7 +50,7 @@ const Columns &dispute_columns() {
 struct Reads {
     IndexRead aliases{"customer_alias", "customer_alias_canonical_idx", {"customer_id", "canonical_id"}};
     IndexRead canonical{"customer_alias", "customer_alias_pkey", {"customer_id", "canonical_id"}};
-    IndexRead transactions{"transaction", "transaction_customer_idx", transaction_columns()};
+    IndexRead transactions{"transaction", "transaction_customer_idx", transaction_columns(), IndexRead::Then::written};
     IndexRead reports{"transaction_report", "transaction_report_pkey", transaction_columns()};
     // News about a sale that does not name the customer (W12).
     IndexRead anonymous{"transaction", "transaction_original_idx", transaction_columns()};
@@ -74,18 +74,21 @@ struct Reads {
     IndexRead matches{"refund_match", "refund_match_pkey", {"customer_id", "transaction_id", "matched_transaction_id"}};
     IndexRead ownerships{"ownership", "ownership_pkey",
                          {"customer_id", "program_no", "account_id", "ownership_no", "affiliate_no", "begins_at",
-                          "runs_from", "ends_at", "is_latest", "cause", "band"}};
+                          "runs_from", "ends_at", "is_latest", "cause", "band"},
+                         IndexRead::Then::written};
     IndexRead conversions{"conversion", "conversion_pkey",
                           {"customer_id", "program_no", "transaction_id", "kind", "state", "affiliate_no", "method", "code",
                            "is_conflict", "candidates_digest", "order_key", "purchase_number", "ordered_at", "occurred_at",
                            "agreement_no", "plan_no", "currency", "fx_rate", "fx_source", "fx_valid_from", "ladder_counts",
                            "taken_back_at", "is_test", "quantity", "gross", "refunded", "charged_back",
-                           "charged_back_count", "stated_at", "version", "ladder_reversed_at"}};
+                           "charged_back_count", "stated_at", "version", "ladder_reversed_at"},
+                          IndexRead::Then::written};
     IndexRead commissions{"commission", "commission_pkey",
                           {"customer_id", "program_no", "subject_id", "subject_kind", "rule_no", "affiliate_no", "level",
                            "currency", "accrued", "reversed", "paid", "accrued_when_paid", "version", "earned_at",
                            "eligible_at", "hold_reason", "is_void", "is_provisional", "ladder_no", "ladder_position",
-                           "cap_room", "uncapped_net", "stated_at", "uncapped_accrued"}};
+                           "cap_room", "uncapped_net", "stated_at", "uncapped_accrued"},
+                          IndexRead::Then::written};
     Query hypothetical{"SELECT customer_id, program_id, transaction_id, transaction_type, status, currency, amount,"
                        " ordered_at, completed_at, refunded_at, status_at, refunded_amount, refund_reason, order_id,"
                        " account_id, original_transaction_id, original_account_id, original_challenge_id, product_id,"
@@ -501,17 +504,19 @@ private:
         });
     }
 
+    /// By id and version, as the index mostly gave them already: then moving each would be the most of it.
+    template <class State> static void sort_states(std::vector<State> &states, std::string State::*id) {
+        auto const is_before = [id](const State &a, const State &b) {
+            return a.*id != b.*id ? a.*id < b.*id : a.version < b.version;
+        };
+        if (!std::is_sorted(states.begin(), states.end(), is_before)) std::sort(states.begin(), states.end(), is_before);
+    }
+
     std::vector<CaseFile> finish() {
         for (auto &[key, found] : files_) {
-            auto const by_id_and_version = [](const auto &id) {
-                return [id](const auto &a, const auto &b) {
-                    return a.*id != b.*id ? a.*id < b.*id : a.version < b.version;
-                };
-            };
-            std::sort(found.transactions.begin(), found.transactions.end(),
-                      by_id_and_version(&TransactionState::transaction_id));
-            std::sort(found.disputes.begin(), found.disputes.end(), by_id_and_version(&DisputeState::dispute_id));
-            std::sort(found.customer.begin(), found.customer.end(), by_id_and_version(&CustomerState::customer_id));
+            sort_states(found.transactions, &TransactionState::transaction_id);
+            sort_states(found.disputes, &DisputeState::dispute_id);
+            sort_states(found.customer, &CustomerState::customer_id);
             date_customer_states(found.customer);
             if (auto const it = aliases_.find(found.customer_id); it != aliases_.end()) found.aliases = it->second;
         }

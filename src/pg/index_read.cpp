@@ -83,15 +83,16 @@ void IndexRead::open() {
     Scan &scan = scan_ = {};
     if (is_still_empty()) return;
     Rootless &rootless = rootless_;
-    bool const is_locked = call([table, index, &scan, &rootless] {
-        if (!take_lock(table, AccessShareLock) || !take_lock(index, AccessShareLock)) return false;
+    LOCKMODE const lock = lock_, release = release_;
+    bool const is_locked = call([table, index, &scan, &rootless, lock, release] {
+        if (!take_lock(table, lock) || !take_lock(index, lock)) return false;
         scan.table = table_open(table, NoLock);
         scan.index = index_open(index, NoLock);
         Buffer const metapage = ReadBuffer(scan.index, BTREE_METAPAGE);
         if (!has_root(metapage)) {
             rootless = {file_of(scan.index), metapage};
-            index_close(scan.index, AccessShareLock);
-            table_close(scan.table, AccessShareLock);
+            index_close(scan.index, release);
+            table_close(scan.table, release);
         } else {
             scan.slot = table_slot_create(scan.table, nullptr);
             scan.scan = begin_index_scan(scan.table, scan.index, GetActiveSnapshot(), 1);
@@ -133,11 +134,12 @@ bool IndexRead::next() {
 void IndexRead::close() {
     if (scan_.scan == nullptr) return;
     Scan const scan = scan_;
-    call([scan] {
+    LOCKMODE const release = release_;
+    call([scan, release] {
         index_endscan(scan.scan);
         ExecDropSingleTupleTableSlot(scan.slot);
-        index_close(scan.index, AccessShareLock);
-        table_close(scan.table, AccessShareLock);
+        index_close(scan.index, release);
+        table_close(scan.table, release);
     });
 }
 

@@ -22,8 +22,13 @@ public:
 /// One table, one index, the columns wanted; made once per backend, and anew where the table was replaced.
 class IndexRead {
 public:
-    IndexRead(const char *table, const char *index, std::vector<const char *> columns)
-        : table_(table), index_(index), columns_(std::move(columns)) {}
+    /// What is done with the table after it was read. One that will be `written` is locked for that at once and until the
+    /// end of the transaction: to take the same lock once more costs a third, and it is not given back.
+    enum class Then : std::uint8_t { released, written };
+    IndexRead(const char *table, const char *index, std::vector<const char *> columns, Then then = Then::released)
+        : table_(table), index_(index), columns_(std::move(columns)),
+          lock_(then == Then::written ? RowExclusiveLock : AccessShareLock),
+          release_(then == Then::written ? NoLock : AccessShareLock) {}
 
     /// Calls f(row) for every visible row whose leading index column is one of `keys`; where f returns false, the rest of
     /// that key is left out. Rows have the columns in the order given; they are valid during the call only.
@@ -58,6 +63,7 @@ private:
 
     const char *table_, *index_;
     std::vector<const char *> columns_;
+    LOCKMODE lock_, release_;
     std::uint64_t generation_ = 0; ///< relation_generation() of the last look_up()
     Oid table_oid_ = InvalidOid, index_oid_ = InvalidOid;
     std::vector<int> attributes_; ///< attribute number of each column
