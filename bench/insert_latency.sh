@@ -6,43 +6,53 @@ CUSTOMERS=40000 PURCHASES=${PURCHASES:-3}
 
 prepare() {
     psql_value -v affiliates=$AFFILIATES -v customers=$CUSTOMERS -v purchases=$PURCHASES -f "$BENCH/sql/insert_latency.sql" >/dev/null
-    LATENCIES=$HOME_DIR/latencies
+    LOGS=$HOME_DIR/latencies
+    LATENCIES=$LOGS/of_rounds
+    rm -rf "$LOGS"
+    mkdir "$LOGS"
     : >"$LATENCIES"
 }
 
-# pgbench_run SCRIPT [CLIENTS]: "mean median" latency in microseconds; those and the 99th percentile go to $LATENCIES, named
-# SCRIPT or SCRIPT_CLIENTS.
-pgbench_run() {
-    local log=$HOME_DIR/pgbench_log clients=${2:-1}
-    rm -f "$log".*
-    PGOPTIONS="-c synchronous_commit=off" pgbench -n -M prepared -c "$clients" -j "$clients" -T "$SECONDS_EACH" --random-seed="$clients" \
-        -D customers=$CUSTOMERS --log --log-prefix="$log" -f "$BENCH/pgbench/$1.sql" >"$HOME_DIR/pgbench.out" 2>&1 ||
-        { cat "$HOME_DIR/pgbench.out" >&2; return 1; }
-    cat "$log".* | awk '{print $3}' | sort -n |
-        awk -v name="$1${2:+_$2}" '{v[NR] = $1; sum += $1}
-            END {printf "%s %.2f %d %d\n", name, sum / NR, v[int((NR + 1) / 2)], v[int(NR * 0.99)]}' >>"$LATENCIES"
-    tail -n 1 "$LATENCIES" | cut -d ' ' -f 2,3
+# run_both CLIENTS TIMES: both INSERTs in turn, so that a machine that changes its speed changes both. Not in shorter runs: each
+# new session meets all of the shared memory for the first time, as those of a firm's backend do not.
+run_both() {
+    local time script
+    rm -f "$LOGS"/log.*
+    for ((time = 1; time <= $2; time++)); do
+        for script in insert_bare insert_settled; do
+            PGOPTIONS="-c synchronous_commit=off" pgbench -n -M prepared -c "$1" -j "$1" -T "$SECONDS_EACH" \
+                --random-seed=$((100 * $1 + time)) -D customers=$CUSTOMERS --log --log-prefix="$LOGS/log.$script" \
+                -f "$BENCH/pgbench/$script.sql" >"$HOME_DIR/pgbench.out" 2>&1 ||
+                { cat "$HOME_DIR/pgbench.out" >&2; return 1; }
+        done
+    done
+    for script in insert_bare insert_settled; do
+        cat "$LOGS/log.$script".* | awk '{print $3}' | sort -n |
+            awk -v name="${script}_$1" '{v[NR] = $1; sum += $1}
+                END {printf "%s %.2f %d %d\n", name, sum / NR, v[int((NR + 1) / 2)], v[int(NR * 0.99)]}' >>"$LATENCIES"
+    done
 }
+
+# of_round SCRIPT: "mean median" latency in microseconds of one client, of the present round.
+of_round() { awk -v name="$1_1" '$1 == name {found = $2 " " $3} END {print found}' "$LATENCIES"; }
 
 measure_baseline() {
     fresh bench_base
-    psql_value -c "SELECT bench.restore('bench_owned', 'bench_base', '{transaction}')" >/dev/null
-    vacuum_tables bench_base "VACUUM ANALYZE"
-    pgbench_run insert_bare
-    pgbench_run insert_bare "$JOBS" >/dev/null
-}
-
-measure_ours() {
     fresh affiliate
-    psql_value -c "SELECT bench.restore('bench_owned', 'affiliate', bench.written_tables())" >/dev/null
+    psql_value -c "SELECT bench.restore('bench_owned', 'bench_base', '{transaction}')" \
+        -c "SELECT bench.restore('bench_owned', 'affiliate', bench.written_tables())" >/dev/null
+    vacuum_tables bench_base "VACUUM ANALYZE"
     vacuum_tables affiliate "VACUUM ANALYZE"
-    pgbench_run insert_settled
+    run_both 1 2
     psql_value -c "SELECT bench.check_settled()" >/dev/null
-    pgbench_run insert_settled "$JOBS" >/dev/null
+    run_both "$JOBS" 1
     # Two clients may meet at one customer: then a sale is queued.
     [ "$(psql_value -c "SELECT 1000 * count(*) < (SELECT count(*) FROM affiliate.transaction) FROM affiliate.settle_queue")" = t ] ||
         die "too many sales were queued"
+    of_round insert_bare
 }
+
+measure_ours() { of_round insert_settled; }
 
 # latency SCRIPT FIELD: the median of the rounds, without the first; fields are 2 mean, 3 median, 4 99th percentile.
 latency() {
@@ -52,7 +62,7 @@ latency() {
 }
 
 # latencies SCRIPT
-latencies() { printf '%.0f us (median %.0f, p99 %.0f)' "$(latency "$1" 2)" "$(latency "$1" 3)" "$(latency "$1" 4)"; }
+latencies() { printf '%.0f us (median %.0f, p99 %.0f)' "$(latency "$1_1" 2)" "$(latency "$1_1" 3)" "$(latency "$1_1" 4)"; }
 
 result() {
     local ours base
