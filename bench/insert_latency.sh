@@ -5,6 +5,7 @@ MUST=3.0 AIM=2.0
 CUSTOMERS=40000 PURCHASES=${PURCHASES:-3}
 
 prepare() {
+    sales_file # for its clicks, so that the tables are those of a firm with links, whatever claim ran before
     psql_value -v affiliates=$AFFILIATES -v customers=$CUSTOMERS -v purchases=$PURCHASES -f "$BENCH/sql/insert_latency.sql" >/dev/null
     LOGS=$HOME_DIR/latencies
     LATENCIES=$LOGS/of_rounds

@@ -93,13 +93,23 @@ void IndexRead::open() {
             rootless = {file_of(scan.index), metapage};
             index_close(scan.index, release);
             table_close(scan.table, release);
+            scan.table = scan.index = nullptr;
         } else {
             scan.slot = table_slot_create(scan.table, nullptr);
-            scan.scan = begin_index_scan(scan.table, scan.index, GetActiveSnapshot(), 1);
         }
         return true;
     });
     if (!is_locked) refuse_to_wait();
+}
+
+void IndexRead::begin() {
+    Scan &scan = scan_;
+    call([&scan] { scan.scan = begin_index_scan(scan.table, scan.index, GetActiveSnapshot(), 1); });
+}
+
+void IndexRead::end() {
+    IndexScanDesc const scan = scan_.scan;
+    call([scan] { index_endscan(scan); });
 }
 
 void IndexRead::seek(const std::string &key) {
@@ -132,11 +142,10 @@ bool IndexRead::next() {
 }
 
 void IndexRead::close() {
-    if (scan_.scan == nullptr) return;
+    if (scan_.table == nullptr) return;
     Scan const scan = scan_;
     LOCKMODE const release = release_;
     call([scan, release] {
-        index_endscan(scan.scan);
         ExecDropSingleTupleTableSlot(scan.slot);
         index_close(scan.index, release);
         table_close(scan.table, release);

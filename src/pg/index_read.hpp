@@ -35,7 +35,11 @@ public:
     template <class F> void each(const std::vector<std::string> &keys, F f) {
         if (keys.empty()) return;
         if (!is_held_open_) open();
-        if (scan_.scan != nullptr) each_row(keys, f);
+        if (scan_.table != nullptr) {
+            begin();
+            each_row(keys, f);
+            end();
+        }
         if (!is_held_open_) close();
     }
 
@@ -54,7 +58,9 @@ private:
             }
         }
     }
-    void open(); ///< no scan where the index is empty
+    void open();  ///< nothing is open then where the index is empty
+    void begin(); ///< a scan takes 28 kB: one at a time, so that the process' memory does not grow and shrink
+    void end();
     void seek(const std::string &key);
     bool next();
     void close();
@@ -79,9 +85,9 @@ private:
     } rootless_;
     /// What is open. Plain data: the server's errors jump over it.
     struct Scan {
-        Relation table, index;
-        IndexScanDesc scan; ///< nullptr where the index is empty: then nothing is open
+        Relation table, index; ///< nullptr where the index is empty
         TupleTableSlot *slot;
+        IndexScanDesc scan;
     } scan_{};
 };
 
