@@ -47,6 +47,9 @@ core_build() {
     cmake -S "$TREE" -B "$dir" -DAFFILIATE_WERROR=ON "$@" && cmake --build "$dir" -j "$JOBS"
 }
 
+# cases_said REPORT WORD: how many cases "passed" or were "skipped".
+cases_said() { sed -n "s/^ *\\([0-9]*\\) test cases\\{0,1\\} out of [0-9]* $2\$/\\1/p" <<<"$1" | tail -n 1; }
+
 # unit_run DIRECTORY: runs the unit tests built there and counts the cases.
 unit_run() {
     local dir=$HOME_DIR/$1 status=0 out total ok left_out
@@ -55,10 +58,10 @@ unit_run() {
     [ -x "$dir/unit_tests" ] || { say "there are no unit tests"; return 1; }
     out=$("$dir/unit_tests" "${args[@]}" 2>&1) || status=$?
     say "$out"
-    ok=$(sed -n 's/^ *\([0-9]*\) test cases\{0,1\} out of [0-9]* passed$/\1/p' <<<"$out" | tail -n 1)
+    ok=$(cases_said "$out" passed)
     total=$(sed -n 's/^ *[0-9]* test cases\{0,1\} out of \([0-9]*\) [a-z]*$/\1/p' <<<"$out" | tail -n 1)
-    left_out=0 # by ONLY
-    [ -z "${ONLY:-}" ] || left_out=$(sed -n 's/^ *\([0-9]*\) test cases\{0,1\} out of [0-9]* skipped$/\1/p' <<<"$out" | tail -n 1)
+    left_out=0
+    [ -z "${ONLY:-}" ] || left_out=$(cases_said "$out" skipped)
     ok=${ok:-0}
     total=$((${total:-0} - ${left_out:-0}))
     # Killed by a sanitizer: no report is written.

@@ -50,7 +50,7 @@ const Columns &dispute_columns() {
 struct Reads {
     IndexRead aliases{"customer_alias", "customer_alias_canonical_idx", {"customer_id", "canonical_id"}};
     IndexRead canonical{"customer_alias", "customer_alias_pkey", {"customer_id", "canonical_id"}};
-    IndexRead transactions{"transaction", "transaction_customer_idx", transaction_columns(), IndexRead::Then::written};
+    IndexRead transactions{"transaction", "transaction_customer_idx", transaction_columns(), IndexRead::Lock::as_for_writing};
     IndexRead reports{"transaction_report", "transaction_report_pkey", transaction_columns()};
     // News about a sale that does not name the customer (W12).
     IndexRead anonymous{"transaction", "transaction_original_idx", transaction_columns()};
@@ -75,20 +75,20 @@ struct Reads {
     IndexRead ownerships{"ownership", "ownership_pkey",
                          {"customer_id", "program_no", "account_id", "ownership_no", "affiliate_no", "begins_at",
                           "runs_from", "ends_at", "is_latest", "cause", "band"},
-                         IndexRead::Then::written};
+                         IndexRead::Lock::as_for_writing};
     IndexRead conversions{"conversion", "conversion_pkey",
                           {"customer_id", "program_no", "transaction_id", "kind", "state", "affiliate_no", "method", "code",
                            "is_conflict", "candidates_digest", "order_key", "purchase_number", "ordered_at", "occurred_at",
                            "agreement_no", "plan_no", "currency", "fx_rate", "fx_source", "fx_valid_from", "ladder_counts",
                            "taken_back_at", "is_test", "quantity", "gross", "refunded", "charged_back",
                            "charged_back_count", "stated_at", "version", "ladder_reversed_at"},
-                          IndexRead::Then::written};
+                          IndexRead::Lock::as_for_writing};
     IndexRead commissions{"commission", "commission_pkey",
                           {"customer_id", "program_no", "subject_id", "subject_kind", "rule_no", "affiliate_no", "level",
                            "currency", "accrued", "reversed", "paid", "accrued_when_paid", "version", "earned_at",
                            "eligible_at", "hold_reason", "is_void", "is_provisional", "ladder_no", "ladder_position",
                            "cap_room", "uncapped_net", "stated_at", "uncapped_accrued"},
-                          IndexRead::Then::written};
+                          IndexRead::Lock::as_for_writing};
     Query hypothetical{"SELECT customer_id, program_id, transaction_id, transaction_type, status, currency, amount,"
                        " ordered_at, completed_at, refunded_at, status_at, refunded_amount, refund_reason, order_id,"
                        " account_id, original_transaction_id, original_account_id, original_challenge_id, product_id,"

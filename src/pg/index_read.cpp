@@ -83,7 +83,7 @@ void IndexRead::open() {
     Scan &scan = scan_ = {};
     if (is_still_empty()) return;
     Rootless &rootless = rootless_;
-    LOCKMODE const lock = lock_, release = release_;
+    LOCKMODE const lock = lock_, release = to_release();
     bool const is_locked = call([table, index, &scan, &rootless, lock, release] {
         if (!take_lock(table, lock) || !take_lock(index, lock)) return false;
         scan.table = table_open(table, NoLock);
@@ -144,7 +144,7 @@ bool IndexRead::next() {
 void IndexRead::close() {
     if (scan_.table == nullptr) return;
     Scan const scan = scan_;
-    LOCKMODE const release = release_;
+    LOCKMODE const release = to_release();
     call([scan, release] {
         ExecDropSingleTupleTableSlot(scan.slot);
         index_close(scan.index, release);

@@ -22,13 +22,12 @@ public:
 /// One table, one index, the columns wanted; made once per backend, and anew where the table was replaced.
 class IndexRead {
 public:
-    /// What is done with the table after it was read. One that will be `written` is locked for that at once and until the
-    /// end of the transaction: to take the same lock once more costs a third, and it is not given back.
-    enum class Then : std::uint8_t { released, written };
-    IndexRead(const char *table, const char *index, std::vector<const char *> columns, Then then = Then::released)
+    /// `as_for_writing`: what the statement or apply() writes is locked for that at once, until the end of the transaction:
+    /// to take the same lock once more costs a third, and it is not given back.
+    enum class Lock : std::uint8_t { while_read, as_for_writing };
+    IndexRead(const char *table, const char *index, std::vector<const char *> columns, Lock lock = Lock::while_read)
         : table_(table), index_(index), columns_(std::move(columns)),
-          lock_(then == Then::written ? RowExclusiveLock : AccessShareLock),
-          release_(then == Then::written ? NoLock : AccessShareLock) {}
+          lock_(lock == Lock::as_for_writing ? RowExclusiveLock : AccessShareLock) {}
 
     /// Calls f(row) for every visible row whose leading index column is one of `keys`; where f returns false, the rest of
     /// that key is left out. Rows have the columns in the order given; they are valid during the call only.
@@ -66,10 +65,11 @@ private:
     void close();
     void look_up();
     bool is_still_empty();
+    LOCKMODE to_release() const noexcept { return lock_ == AccessShareLock ? lock_ : NoLock; }
 
     const char *table_, *index_;
     std::vector<const char *> columns_;
-    LOCKMODE lock_, release_;
+    LOCKMODE lock_;
     std::uint64_t generation_ = 0; ///< relation_generation() of the last look_up()
     Oid table_oid_ = InvalidOid, index_oid_ = InvalidOid;
     std::vector<int> attributes_; ///< attribute number of each column
