@@ -167,10 +167,7 @@ AFFILIATE_FUNCTION(affiliate_settle_after) {
 /// AFTER ROW on every rulebook table: all backends read the rulebook anew once this commits.
 AFFILIATE_FUNCTION(affiliate_rulebook_changed) {
     trigger_data(fcinfo);
-    call([] {
-        Oid const relation = get_relname_relid("program", get_namespace_oid("affiliate", false));
-        if (OidIsValid(relation)) CacheInvalidateRelcacheByRelid(relation);
-    });
+    rulebook_changed();
     return PointerGetDatum(nullptr);
 }
 

@@ -5,6 +5,7 @@
 #include "pg/evaluator.hpp"
 #include "pg/query.hpp"
 #include "pg/rulebook.hpp"
+#include "pg/slots.hpp"
 
 #include "pg/postgres.hpp"
 
@@ -329,6 +330,19 @@ Oid program_relation() {
     });
 }
 
+bool is_changed_here = false; ///< by the present transaction
+
+// A commit can be seen a moment before its invalidations are sent. Its announcement stands from before it can be seen until
+// after they were sent, since locks are released last: who finds none and then reads the messages misses nothing. Nor does a
+// transaction on the rulebook that stays open keep anybody busy; only one that is prepared makes all read it again and again.
+void on_transaction_event(XactEvent event, void *) {
+    if (event == XACT_EVENT_PRE_COMMIT || event == XACT_EVENT_PRE_PREPARE) {
+        if (is_changed_here) boundary([] { return announce_rulebook_commit(), Datum{0}; });
+    } else {
+        is_changed_here = false;
+    }
+}
+
 void load() {
     signal_relation = program_relation();
     if (!OidIsValid(signal_relation))
@@ -336,9 +350,6 @@ void load() {
                     "Run SELECT affiliate.setup() as a superuser.");
     std::uint64_t const seen = generation;
     Rulebook book;
-    MemoryContext const context = call([] {
-        return AllocSetContextCreate(CacheMemoryContext, "pg_affiliate rulebook", ALLOCSET_DEFAULT_SIZES);
-    });
     AsOwner owner;
     call([] { PushActiveSnapshot(GetLatestSnapshot()); });
     SpiSession session;
@@ -347,6 +358,9 @@ void load() {
     load_touch_sources(book);
     load_plans(book);
     session.close();
+    MemoryContext const context = call([] {
+        return AllocSetContextCreate(CacheMemoryContext, "pg_affiliate rulebook", ALLOCSET_DEFAULT_SIZES);
+    });
     auto evaluator = std::make_unique<SqlEvaluator>(context);
     call([] { PopActiveSnapshot(); });
     owner.restore();
@@ -363,15 +377,23 @@ void load() {
 void register_rulebook_cache() {
     CacheRegisterRelcacheCallback(
         [](Datum argument, Oid relation) { on_relcache_invalidation(argument, relation); }, Datum{0});
+    RegisterXactCallback(on_transaction_event, nullptr);
+}
+
+void rulebook_changed() {
+    is_changed_here = true;
+    call([] {
+        Oid const relation = get_relname_relid("program", get_namespace_oid("affiliate", false));
+        if (OidIsValid(relation)) CacheInvalidateRelcacheByRelid(relation);
+    });
 }
 
 const core::Rulebook &rulebook() {
     if (cache == nullptr) cache = new Cache;
+    bool const is_message_to_come = is_rulebook_commit_announced(); // asked first
     call([] { AcceptInvalidationMessages(); });
-    for (int attempt = 0; !cache->is_loaded || cache->generation != generation; ++attempt) {
-        if (attempt == 10) throw core::Error("55006", "the rulebook changes too fast to be read");
-        load();
-    }
+    // One reading is enough, even if it is out of date by the next call: it shows all that could be seen before it.
+    if (is_message_to_come || !cache->is_loaded || cache->generation != generation) load();
     return cache->book;
 }
 

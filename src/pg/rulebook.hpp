@@ -6,12 +6,15 @@
 
 namespace affiliate::pg {
 
-/// Registers the invalidation callback; once, from _PG_init.
+/// Registers the callbacks of invalidation and commit; once, from _PG_init.
 void register_rulebook_cache();
 
 /// The rulebook as of now. A reference stays valid until the next call. Needs a transaction; connects to SPI itself when
 /// it has to read the tables. Throws core::Error AF090 where affiliate.setup() has not been run.
 const core::Rulebook &rulebook();
+
+/// This transaction changed a row of the rulebook: once it commits, no backend decides by what it read before.
+void rulebook_changed();
 
 /// The one program there is, or nullptr where there are none or several.
 const core::Program *only_program();

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: PostgreSQL
-// Lock slots of customers: 4,096 advisory locks of our own kind, exclusive, until the end of the transaction. However
-// large a transaction, it holds at most that many (POSTGRES.md 2). A hash collision only makes somebody queue.
+// Advisory locks of our own kind, held until the end of the transaction. Customers share 4,096 slots: however large a
+// transaction, it holds at most that many (POSTGRES.md 2). A hash collision only makes somebody queue.
 #pragma once
 
 #include <string>
@@ -16,5 +16,11 @@ void lock_customers(const std::vector<std::string> &customers);
 
 /// The lock of an affiliate's second stage; false where somebody else has it and `wait` is not set.
 bool lock_affiliate(int program_no, int affiliate_no, bool wait);
+
+/// Tells everybody that this transaction is about to commit a change of the rulebook; any number may do so at once.
+void announce_rulebook_commit();
+
+/// Whether anybody has announced that and is not through with it, this transaction included.
+bool is_rulebook_commit_announced();
 
 } // namespace affiliate::pg
