@@ -1,15 +1,9 @@
 // SPDX-License-Identifier: PostgreSQL
 // A library for one session of a test. Its commits stay for slow_commit.milliseconds in a moment that every commit goes
 // through: all others see its rows already, and have not been told yet that what they keep in memory is out of date.
-#include <climits>
+#include "pg/postgres.hpp"
 
 extern "C" {
-#include "postgres.h"
-
-#include "access/xact.h"
-#include "fmgr.h"
-#include "utils/guc.h"
-
 PG_MODULE_MAGIC;
 PGDLLEXPORT void _PG_init(void);
 }
