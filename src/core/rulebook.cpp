@@ -18,6 +18,12 @@ const char *name(Method method) noexcept {
     return "none";
 }
 
+Method method_named(std::string_view text) noexcept {
+    for (int i = 0; i < static_cast<int>(Method::none); ++i)
+        if (text == name(static_cast<Method>(i))) return static_cast<Method>(i);
+    return Method::none;
+}
+
 const char *name(SaleKind kind) noexcept {
     switch (kind) {
     case SaleKind::purchase: return "purchase";

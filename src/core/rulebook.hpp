@@ -29,6 +29,7 @@ enum class HoldKind : std::uint8_t { time, event, earlier };
 enum class UpgradeCounts : std::uint8_t { delta, new_purchase, none };
 
 const char *name(Method method) noexcept;
+Method method_named(std::string_view text) noexcept; ///< Method::none for any other word
 const char *name(SaleKind kind) noexcept;
 
 /// Spans that a more specific level may override (W6); nullopt = not set on this level.

@@ -4,6 +4,7 @@
 #include <set>
 #include <unordered_map>
 
+#include "pg/case_row.hpp"
 #include "pg/index_read.hpp"
 #include "pg/store.hpp"
 
@@ -15,35 +16,10 @@ namespace {
 
 using namespace affiliate::core;
 
-using Columns = std::vector<const char *>;
-
-const Columns &transaction_columns() {
-    static const Columns *const columns = new Columns{
-        "customer_id", "program_id", "transaction_id", "transaction_type", "status", "currency", "amount", "ordered_at",
-        "completed_at", "refunded_at", "status_at", "refunded_amount", "refund_reason", "order_id", "account_id",
-        "original_transaction_id", "original_account_id", "original_challenge_id", "product_id", "challenge_type", "phase",
-        "account_size", "list_price", "discount", "tax", "fee", "wallet_credit", "collected", "coupon_codes", "click_id",
-        "affiliate_id", "campaign_id", "payment_fingerprint", "metadata", "is_test", "version", "recorded_at", "line_no"};
-    return *columns;
-}
-const Columns &customer_columns() {
-    static const Columns *const columns = new Columns{
-        "customer_id", "program_id", "signup_date", "affiliate_id", "last_modified_date", "campaign_id", "click_id",
-        "coupon_codes", "lang_id", "country_code", "kyc_status_id", "sales_status_id", "payment_fingerprint", "is_test",
-        "version", "recorded_at"};
-    return *columns;
-}
-const Columns &click_columns() {
-    static const Columns *const columns = new Columns{"customer_id", "click_id",    "program_id", "link_id",
-                                                      "affiliate_id", "campaign_id", "clicked_at", "recorded_at",
-                                                      "is_test"};
-    return *columns;
-}
-const Columns &dispute_columns() {
-    static const Columns *const columns =
-        new Columns{"transaction_id", "dispute_id", "amount",      "lost_amount", "opened_at",       "closed_at",
-                    "outcome",        "version",    "recorded_at", "ref_source",  "ref_kind", "ref_external_id"};
-    return *columns;
+std::string joined(const Columns &columns) {
+    std::string result;
+    for (const char *column : columns) result += (result.empty() ? "" : ", ") + std::string(column);
+    return result;
 }
 
 /// The reads of gather; one set per backend. Each is named after what it finds by what.
@@ -59,9 +35,7 @@ struct Reads {
     IndexRead customer_reports{"customer_report", "customer_report_pkey", customer_columns()};
     IndexRead clicks{"click", "click_customer_idx", click_columns()};
     IndexRead visitors{"visitor_customer", "visitor_customer_pkey", {"customer_id", "visitor_id"}};
-    IndexRead visitor_clicks{"click", "click_visitor_idx",
-                             {"visitor_id", "click_id", "program_id", "link_id", "affiliate_id", "campaign_id",
-                              "clicked_at", "recorded_at", "is_test"}};
+    IndexRead visitor_clicks{"click", "click_visitor_idx", click_columns()};
     IndexRead named_clicks{"click", "click_pkey", click_columns()};
     IndexRead disputes{"dispute", "dispute_transaction_idx", dispute_columns()};
     IndexRead refs{"transaction_ref", "transaction_ref_transaction_idx", {"transaction_id", "external_id", "source", "kind"}};
@@ -72,30 +46,12 @@ struct Reads {
                         {"customer_id", "program_no", "override_no", "affiliate_no", "transaction_id", "valid_from",
                          "valid_until", "paid_lines"}};
     IndexRead matches{"refund_match", "refund_match_pkey", {"customer_id", "transaction_id", "matched_transaction_id"}};
-    IndexRead ownerships{"ownership", "ownership_pkey",
-                         {"customer_id", "program_no", "account_id", "ownership_no", "affiliate_no", "begins_at",
-                          "runs_from", "ends_at", "is_latest", "cause", "band"},
-                         IndexRead::Lock::as_for_writing};
-    IndexRead conversions{"conversion", "conversion_pkey",
-                          {"customer_id", "program_no", "transaction_id", "kind", "state", "affiliate_no", "method", "code",
-                           "is_conflict", "candidates_digest", "order_key", "purchase_number", "ordered_at", "occurred_at",
-                           "agreement_no", "plan_no", "currency", "fx_rate", "fx_source", "fx_valid_from", "ladder_counts",
-                           "taken_back_at", "is_test", "quantity", "gross", "refunded", "charged_back",
-                           "charged_back_count", "stated_at", "version", "ladder_reversed_at"},
-                          IndexRead::Lock::as_for_writing};
-    IndexRead commissions{"commission", "commission_pkey",
-                          {"customer_id", "program_no", "subject_id", "subject_kind", "rule_no", "affiliate_no", "level",
-                           "currency", "accrued", "reversed", "paid", "accrued_when_paid", "version", "earned_at",
-                           "eligible_at", "hold_reason", "is_void", "is_provisional", "ladder_no", "ladder_position",
-                           "cap_room", "uncapped_net", "stated_at", "uncapped_accrued"},
-                          IndexRead::Lock::as_for_writing};
-    Query hypothetical{"SELECT customer_id, program_id, transaction_id, transaction_type, status, currency, amount,"
-                       " ordered_at, completed_at, refunded_at, status_at, refunded_amount, refund_reason, order_id,"
-                       " account_id, original_transaction_id, original_account_id, original_challenge_id, product_id,"
-                       " challenge_type, phase, account_size, list_price, discount, tax, fee, wallet_credit, collected,"
-                       " coupon_codes, click_id, affiliate_id, campaign_id, payment_fingerprint, metadata, is_test,"
-                       " version, recorded_at, line_no FROM pg_catalog.jsonb_populate_record(NULL::affiliate.transaction, $1)",
-                       {JSONBOID}};
+    IndexRead ownerships{"ownership", "ownership_pkey", ownership_columns(), IndexRead::Lock::as_for_writing};
+    IndexRead conversions{"conversion", "conversion_pkey", conversion_columns(), IndexRead::Lock::as_for_writing};
+    IndexRead commissions{"commission", "commission_pkey", commission_columns(), IndexRead::Lock::as_for_writing};
+    std::string hypothetical_text = "SELECT " + joined(transaction_columns()) +
+                                    " FROM pg_catalog.jsonb_populate_record(NULL::affiliate.transaction, $1)";
+    Query hypothetical{hypothetical_text.c_str(), {JSONBOID}};
     Query positions{"SELECT counted, used FROM affiliate.affiliate_position WHERE program_no = $1 AND affiliate_no = $2"
                     " AND kind = $3 AND scope_no = $4 AND window_start = $5",
                     {INT4OID, INT4OID, TEXTOID, INT4OID, TIMESTAMPTZOID}};
@@ -172,52 +128,6 @@ private:
         ids_.insert(ids_.end(), found.begin(), found.end());
     }
 
-    static TransactionState state(const Row &row, const Rulebook &rulebook) {
-        TransactionState s;
-        s.transaction_id = row.text(2);
-        s.type = row.text(3);
-        if (const TransactionType *type = rulebook.type(s.type)) {
-            s.type = type->name;
-            s.effect = type->effect;
-            s.sale_kind = type->kind;
-        }
-        s.status = rulebook.status(row.text(4)).value_or(Status::pending);
-        s.currency = row.text(5);
-        s.amount = row.decimal(6);
-        s.ordered_at = row.time(7);
-        s.completed_at = row.time(8);
-        s.refunded_at = row.time(9);
-        s.status_at = row.time(10);
-        s.refunded_amount = row.decimal(11);
-        s.refund_reason = row.text(12);
-        s.order_id = row.text(13);
-        s.account_id = row.text(14);
-        s.original_transaction_id = row.text(15);
-        s.original_account_id = row.text(16);
-        s.original_challenge_id = row.text(17);
-        s.product_id = row.text(18);
-        s.challenge_type = row.text(19);
-        s.phase = row.text(20);
-        s.account_size = row.decimal(21);
-        s.list_price = row.decimal(22);
-        s.discount = row.decimal(23);
-        s.tax = row.decimal(24);
-        s.fee = row.decimal(25);
-        s.wallet_credit = row.decimal(26);
-        s.collected = row.decimal(27);
-        s.coupon_codes = row.texts(28);
-        s.click_id = row.text(29);
-        s.declared_affiliate = row.text(30);
-        s.campaign_id = row.text(31);
-        s.payment_fingerprint = row.text(32);
-        s.metadata = row.text(33);
-        s.is_test = row.boolean(34);
-        s.version = row.integer(35);
-        s.recorded_at = *row.time(36);
-        s.line_no = row.integer(37);
-        return s;
-    }
-
     void add(CaseFile &file, TransactionState s) {
         has_reports_ = has_reports_ || s.version > 0;
         names_accounts_ = names_accounts_ || !s.original_challenge_id.empty();
@@ -238,7 +148,7 @@ private:
                 large_.insert(found->customer_id);
                 return false;
             }
-            add(*found, state(row, rulebook_));
+            add(*found, read_transaction(row, rulebook_));
             return true;
         };
         reads().transactions.each(ids_, read);
@@ -253,7 +163,7 @@ private:
     void read_anonymous_news() {
         std::unordered_map<std::string, CaseFile *> followers;
         reads().anonymous.each(sale_ids_, [&](const Row &row) {
-            TransactionState news = state(row, rulebook_);
+            TransactionState news = read_transaction(row, rulebook_);
             CaseFile *const found = sale_files_[news.original_transaction_id];
             if (news.version > 0) followers[news.transaction_id] = found;
             found->transactions.push_back(std::move(news));
@@ -261,7 +171,7 @@ private:
         std::vector<std::string> ids;
         for (const auto &[id, unused] : followers) ids.push_back(id);
         reads().anonymous_reports.each(ids, [&](const Row &row) {
-            followers[row.text(2)]->transactions.push_back(state(row, rulebook_));
+            followers[row.text(2)]->transactions.push_back(read_transaction(row, rulebook_));
         });
     }
 
@@ -270,22 +180,7 @@ private:
         auto const read = [&](const Row &row) {
             CaseFile *const found = file(row.text(0), program_no(row.text(1)));
             if (found == nullptr) return;
-            CustomerState s;
-            s.customer_id = row.text(0);
-            s.signup_at = row.time(2);
-            s.declared_affiliate = row.text(3);
-            s.modified_at = row.time(4);
-            s.campaign_id = row.text(5);
-            s.click_id = row.text(6);
-            s.coupon_codes = row.texts(7);
-            s.language = row.text(8);
-            s.country = row.text(9);
-            s.kyc_status = row.text(10);
-            s.sales_status = row.text(11);
-            s.payment_fingerprint = row.text(12);
-            s.is_test = row.boolean(13);
-            s.version = row.integer(14);
-            s.recorded_at = *row.time(15);
+            CustomerState s = read_customer(row);
             has_history = has_history || s.version > 0;
             if (!s.click_id.empty()) named_clicks_[s.click_id].push_back(found);
             found->customer.push_back(std::move(s));
@@ -317,25 +212,7 @@ private:
     void add_click(CaseFile &file, const Row &row) {
         for (const Click &known : file.clicks)
             if (known.click_id == row.text(1)) return;
-        Click click;
-        click.click_id = row.text(1);
-        click.clicked_at = *row.time(6);
-        click.recorded_at = *row.time(7);
-        click.is_test = row.boolean(8);
-        click.wrong_program = program_no(row.text(2)) != file.program->no;
-        if (auto const it = rulebook_.links.find(row.text(3)); it != rulebook_.links.end()) {
-            click.affiliate_no = it->second.affiliate_no;
-            click.campaign_no = it->second.campaign_no;
-            click.traffic_source = it->second.traffic_source;
-            click.wrong_program = click.wrong_program || it->second.program_no != file.program->no;
-        } else if (const Affiliate *named = rulebook_.affiliate_named(row.text(4)); named != nullptr) {
-            click.affiliate_no = named->no;
-        }
-        if (!row.is_null(5))
-            if (auto const it = rulebook_.campaign_by_id.find({file.program->no, row.text(5)});
-                it != rulebook_.campaign_by_id.end())
-                click.campaign_no = it->second;
-        file.clicks.push_back(std::move(click));
+        file.clicks.push_back(read_click(row, *file.program, rulebook_));
     }
 
     void read_clicks() {
@@ -347,7 +224,7 @@ private:
         std::vector<std::string> visitors, click_ids;
         for (const auto &[visitor, unused] : customers_of) visitors.push_back(visitor);
         reads().visitor_clicks.each(visitors, [&](const Row &row) {
-            for (const std::string &customer : customers_of[row.text(0)])
+            for (const std::string &customer : customers_of[row.text(9)])
                 if (CaseFile *found = file(customer, program_no(row.text(2)))) add_click(*found, row);
         });
         for (const auto &[id, unused] : named_clicks_) click_ids.push_back(id);
@@ -356,28 +233,10 @@ private:
         });
     }
 
-    static DisputeState dispute(const Row &row, std::string transaction_id) {
-        DisputeState s;
-        s.transaction_id = std::move(transaction_id);
-        s.dispute_id = row.text(1);
-        s.amount = row.decimal(2);
-        s.lost_amount = row.decimal(3);
-        s.opened_at = row.time(4);
-        s.closed_at = row.time(5);
-        std::string const outcome = row.text(6);
-        s.outcome = outcome == "won"       ? DisputeState::Outcome::won
-                    : outcome == "lost"    ? DisputeState::Outcome::lost
-                    : outcome == "partial" ? DisputeState::Outcome::partial
-                                           : DisputeState::Outcome::open;
-        s.version = row.integer(7);
-        s.recorded_at = *row.time(8);
-        return s;
-    }
-
     void read_disputes() {
         std::unordered_map<std::string, std::string> transaction_of; // by dispute
         auto const add_dispute = [&](const Row &row, const std::string &transaction_id) {
-            DisputeState s = dispute(row, transaction_id);
+            DisputeState s = read_dispute(row, transaction_id);
             transaction_of[s.dispute_id] = transaction_id;
             sale_files_[transaction_id]->disputes.push_back(std::move(s));
         };
@@ -396,7 +255,7 @@ private:
         for (const auto &[id, unused] : transaction_of) dispute_ids.push_back(id);
         reads().dispute_reports.each(dispute_ids, [&](const Row &row) {
             const std::string &transaction_id = transaction_of[row.text(1)];
-            sale_files_[transaction_id]->disputes.push_back(dispute(row, transaction_id));
+            sale_files_[transaction_id]->disputes.push_back(read_dispute(row, transaction_id));
         });
     }
 
@@ -425,8 +284,7 @@ private:
     void read_ownerships() {
         reads().ownerships.each(ids_, [&](const Row &row) {
             if (CaseFile *found = file(row.text(0), row.integer(1)))
-                found->ownerships.push_back({row.text(2), row.integer(3), row.integer(4), *row.time(5), *row.time(6),
-                                             *row.time(7), row.boolean(8), row.text(9), row.small(10)});
+                found->ownerships.push_back(read_ownership(row));
         });
     }
 
@@ -434,42 +292,7 @@ private:
         reads().conversions.each(ids_, [&](const Row &row) {
             CaseFile *const found = file(row.text(0), row.integer(1));
             if (found == nullptr) return;
-            ConversionRow c;
-            c.transaction_id = row.text(2);
-            c.registration = row.text(3) == "registration";
-            std::string const state = row.text(4);
-            for (ConversionState const s : {ConversionState::pending, ConversionState::waiting, ConversionState::counted,
-                                            ConversionState::void_})
-                if (state == name(s)) c.state = s;
-            c.affiliate_no = row.integer(5);
-            std::string const method = row.text(6);
-            for (int m = 0; m < static_cast<int>(Method::none); ++m)
-                if (method == name(static_cast<Method>(m))) c.method = static_cast<Method>(m);
-            c.code = row.text(7);
-            c.is_conflict = row.boolean(8);
-            c.candidates_digest = row.big(9);
-            c.order_key = row.text(10);
-            c.purchase_number = row.integer(11);
-            c.ordered_at = row.time(12);
-            c.occurred_at = row.time(13);
-            c.agreement_no = row.integer(14);
-            c.plan_no = row.integer(15);
-            c.currency = row.text(16);
-            c.fx_rate = row.decimal(17);
-            c.fx_source = row.text(18);
-            c.fx_valid_from = row.time(19);
-            c.ladder_counts = row.boolean(20);
-            c.taken_back_at = row.time(21);
-            c.is_test = row.boolean(22);
-            c.quantity = row.small(23);
-            c.gross = row.decimal(24).value_or(Decimal{});
-            c.refunded = row.decimal(25).value_or(Decimal{});
-            c.charged_back = row.decimal(26).value_or(Decimal{});
-            c.charged_back_count = row.small(27);
-            c.stated_at = row.time(28);
-            c.version = row.integer(29);
-            c.ladder_reversed_at = row.time(30);
-            found->conversions.push_back(std::move(c));
+            found->conversions.push_back(read_conversion(row));
         });
     }
 
@@ -477,30 +300,7 @@ private:
         reads().commissions.each(ids_, [&](const Row &row) {
             CaseFile *const found = file(row.text(0), row.integer(1));
             if (found == nullptr) return;
-            CommissionRow c;
-            c.subject_id = row.text(2);
-            c.registration = row.text(3) == "registration";
-            c.rule_no = row.integer(4);
-            c.affiliate_no = row.integer(5);
-            c.level = row.small(6);
-            c.currency = row.text(7);
-            c.accrued = row.decimal(8).value_or(Decimal{});
-            c.reversed = row.decimal(9).value_or(Decimal{});
-            c.paid = row.decimal(10).value_or(Decimal{});
-            c.accrued_when_paid = row.decimal(11).value_or(Decimal{});
-            c.version = row.integer(12);
-            c.earned_at = *row.time(13);
-            c.eligible_at = *row.time(14);
-            c.hold_reason = row.text(15);
-            c.is_void = row.boolean(16);
-            c.is_provisional = row.boolean(17);
-            c.ladder_no = row.integer(18);
-            c.ladder_position = row.integer(19);
-            c.cap_room = row.decimal(20);
-            c.uncapped_net = row.decimal(21);
-            c.stated_at = row.time(22);
-            c.uncapped_accrued = row.decimal(23);
-            found->commissions.push_back(std::move(c));
+            found->commissions.push_back(read_commission(row));
         });
     }
 

@@ -46,11 +46,6 @@ template <class F> void each(const char *statement, F f) {
 
 Time time_or(const Row &row, int column, Time fallback) { return row.time(column).value_or(fallback); }
 
-Method method_named(const std::string &text) {
-    for (int i = 0; i < static_cast<int>(Method::none); ++i)
-        if (text == name(static_cast<Method>(i))) return static_cast<Method>(i);
-    return Method::none;
-}
 LaterTouch later_touch(const std::string &text) {
     return text == "this_order" ? LaterTouch::this_order
            : text == "move"     ? LaterTouch::move
