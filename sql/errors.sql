@@ -121,6 +121,9 @@ BEGIN ISOLATION LEVEL REPEATABLE READ;
 SELECT public.try('SELECT affiliate.drain()');
 SELECT public.try('SELECT affiliate.resettle(''{c1}'')');
 ROLLBACK;
+BEGIN;
+UPDATE affiliate.program SET cooling_off = '1 day';
+PREPARE TRANSACTION 'rulebook';
 \pset tuples_only off
 \pset format aligned
 SELECT public.content() = :'before' AS "nothing changed";

@@ -13,14 +13,15 @@ namespace affiliate::pg {
 namespace {
 
 struct Answer {
+    std::shared_ptr<CompiledRulebook> current = rulebook();
     std::optional<core::CaseFile> file;
     core::Settled settled;
 };
 
 /// Decides one customer in one program, with a transaction that is not stored where `hypothetical` is not 0.
 Answer ask(const std::string &customer, int program_no, Datum hypothetical) {
-    const core::Rulebook &book = rulebook();
     Answer answer;
+    const core::Rulebook &book = answer.current->book;
     AsOwner owner;
     IndexPlans plans;
     SpiSession session;
@@ -29,7 +30,7 @@ Answer ask(const std::string &customer, int program_no, Datum hypothetical) {
         if (file.program->no == program_no) answer.file = std::move(file);
     if (answer.file) {
         std::unique_ptr<core::Positions> const positions = stored_positions();
-        answer.settled = core::decide(*answer.file, book, rule_evaluator(), *positions, now_us(), true);
+        answer.settled = core::decide(*answer.file, book, answer.current->evaluator, *positions, now_us(), true);
     }
     session.close();
     plans.restore();
@@ -59,7 +60,8 @@ AFFILIATE_FUNCTION(affiliate_explain) {
     std::string const customer = read_bytes(PG_GETARG_DATUM(0)), transaction = read_bytes(PG_GETARG_DATUM(2));
     Datum const hypothetical = PG_ARGISNULL(3) ? 0 : PG_GETARG_DATUM(3);
     Answer const answer = ask(customer, PG_GETARG_INT32(1), hypothetical);
-    return make_jsonb(answer.file ? core::explain_json(rulebook(), answer.settled, transaction, jsonb_text) : "null");
+    if (!answer.file) return make_jsonb("null");
+    return make_jsonb(core::explain_json(answer.current->book, answer.settled, transaction, jsonb_text));
 }
 
 /// _owner_of(customer_id, program_no, at, account_id) -> affiliate_no, null for nobody. Not strict: `account_id` may be null.

@@ -93,7 +93,10 @@ private:
 
 } // namespace
 
-SqlEvaluator::SqlEvaluator(MemoryContext context) : context_(context) {
+void SqlEvaluator::DeleteMemory::operator()(MemoryContext context) const noexcept { MemoryContextDelete(context); }
+
+SqlEvaluator::SqlEvaluator()
+    : memory_(call([] { return AllocSetContextCreate(CacheMemoryContext, "pg_affiliate rules", ALLOCSET_DEFAULT_SIZES); })) {
     for (const RuleInputColumn &column : rule_input_columns()) {
         Filler found = nullptr;
         for (const Field &field : kFields)
@@ -112,8 +115,8 @@ SqlEvaluator::Compiled &SqlEvaluator::compiled(const core::PlanRule &rule) {
     Restricted const restricted; // planning folds constants, which calls functions as well
     it->second.always = rule.condition == "true";
     if (!it->second.always)
-        it->second.condition = RuleExpression::compile(rule.condition, RuleExpression::Wants::boolean, context_);
-    it->second.amount = RuleExpression::compile(rule.amount, RuleExpression::Wants::number, context_);
+        it->second.condition = RuleExpression::compile(rule.condition, RuleExpression::Wants::boolean, memory_.get());
+    it->second.amount = RuleExpression::compile(rule.amount, RuleExpression::Wants::number, memory_.get());
     return it->second;
 }
 

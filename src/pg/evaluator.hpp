@@ -2,6 +2,7 @@
 // The core's Evaluator on top of RuleExpression: fills affiliate.rule_input from core::RuleInput.
 #pragma once
 
+#include <memory>
 #include <unordered_map>
 #include <vector>
 
@@ -12,8 +13,7 @@ namespace affiliate::pg {
 
 class SqlEvaluator : public core::Evaluator {
 public:
-    /// Compiled rules live in `context`, which is deleted with the rulebook.
-    explicit SqlEvaluator(MemoryContext context);
+    SqlEvaluator();
     bool condition(const core::PlanRule &rule, const core::RuleInput &input) override;
     std::optional<core::Decimal> amount(const core::PlanRule &rule, const core::RuleInput &input) override;
 
@@ -26,7 +26,10 @@ private:
     Compiled &compiled(const core::PlanRule &rule);
     Datum run(RuleExpression &expression, const core::RuleInput &input, bool &is_null);
 
-    MemoryContext context_;
+    struct DeleteMemory {
+        void operator()(MemoryContext context) const noexcept;
+    };
+    std::unique_ptr<std::remove_pointer_t<MemoryContext>, DeleteMemory> memory_; ///< where compiled rules live
     std::unordered_map<int, Compiled> rules_;
     std::vector<Filler> fillers_; ///< by attribute number - 1
     std::vector<Datum> values_;

@@ -11,12 +11,12 @@ namespace affiliate::pg {
 
 /// _default_program(): the one program there is; several or none are an error of the statement that left it out.
 AFFILIATE_FUNCTION(affiliate_default_program) {
-    const core::Program *const program = only_program();
-    if (program == nullptr)
+    std::optional<std::string> const program = only_program();
+    if (!program)
         throw core::Error("AF012", "program_id is missing",
                           "It may be left out only where exactly one program exists.",
                           "Name the program, or insert one into affiliate.program.");
-    return make_text(program->id);
+    return make_text(*program);
 }
 
 /// new_click_id(): a UUID of version 7 (RFC 9562): 48 bits of milliseconds since 1970, then 74 random bits.

@@ -1,8 +1,5 @@
 // SPDX-License-Identifier: PostgreSQL
-#include <memory>
-
 #include "pg/calendar.hpp"
-#include "pg/evaluator.hpp"
 #include "pg/query.hpp"
 #include "pg/rulebook.hpp"
 #include "pg/slots.hpp"
@@ -16,15 +13,15 @@ namespace {
 using namespace affiliate::core;
 
 struct Cache {
-    Rulebook book;
-    std::unique_ptr<SqlEvaluator> evaluator;
-    MemoryContext context = nullptr;
-    std::uint64_t generation = 0; ///< of the state that `book` shows
-    bool is_loaded = false;
+    std::shared_ptr<CompiledRulebook> rulebook;
+    std::uint64_t generation = 0; ///< of the state that it shows
 };
 
-// One per backend: the cache itself is made on first use and never destroyed.
-Cache *cache = nullptr;
+/// One per backend, never destroyed.
+Cache &cache() {
+    static Cache *const one = new Cache;
+    return *one;
+}
 std::uint64_t generation = 1;
 std::uint64_t relations = 1; ///< counts invalidations of any table
 Oid signal_relation = InvalidOid; ///< affiliate.program: triggers on the rulebook invalidate its relcache entry
@@ -329,13 +326,25 @@ bool is_changed_here = false; ///< by the present transaction
 
 // A commit can be seen a moment before its invalidations are sent. Its announcement stands from before it can be seen until
 // after they were sent, since locks are released last: who finds none and then reads the messages misses nothing. Nor does a
-// transaction on the rulebook that stays open keep anybody busy; only one that is prepared makes all read it again and again.
+// transaction on the rulebook that stays open keep anybody busy.
 void on_transaction_event(XactEvent event, void *) {
-    if (event == XACT_EVENT_PRE_COMMIT || event == XACT_EVENT_PRE_PREPARE) {
-        if (is_changed_here) boundary([] { return announce_rulebook_commit(), Datum{0}; });
-    } else {
+    if (event == XACT_EVENT_PRE_COMMIT && is_changed_here) {
+        boundary([] { return announce_rulebook_commit(), Datum{0}; });
+    } else if (event == XACT_EVENT_PRE_PREPARE && is_changed_here) {
+        boundary([]() -> Datum {
+            throw core::Error("0A000", "cannot PREPARE a transaction that has changed the rulebook",
+                              "Until it were committed, every statement in the database would read the rulebook anew.",
+                              "Commit it in one phase.");
+        });
+    } else if (event == XACT_EVENT_ABORT || event == XACT_EVENT_COMMIT) {
+        if (event == XACT_EVENT_ABORT && is_changed_here) ++generation;
         is_changed_here = false;
     }
+}
+
+// What was rolled back may have been read, and not every invalidation is repeated then: those of the last command are not.
+void on_subtransaction_event(SubXactEvent event, SubTransactionId, SubTransactionId, void *) noexcept {
+    if (event == SUBXACT_EVENT_ABORT_SUB && is_changed_here) ++generation;
 }
 
 void load() {
@@ -344,27 +353,25 @@ void load() {
         throw core::Error("AF090", "pg_affiliate is not set up in this database", {},
                     "Run SELECT affiliate.setup() as a superuser.");
     std::uint64_t const seen = generation;
-    Rulebook book;
+    auto const loaded = std::make_shared<CompiledRulebook>();
     AsOwner owner;
     call([] { PushActiveSnapshot(GetLatestSnapshot()); });
     SpiSession session;
-    load_programs(book);
-    load_affiliates(book);
-    load_touch_sources(book);
-    load_plans(book);
+    load_programs(loaded->book);
+    load_affiliates(loaded->book);
+    load_touch_sources(loaded->book);
+    load_plans(loaded->book);
     session.close();
-    MemoryContext const context = call([] {
-        return AllocSetContextCreate(CacheMemoryContext, "pg_affiliate rulebook", ALLOCSET_DEFAULT_SIZES);
-    });
-    auto evaluator = std::make_unique<SqlEvaluator>(context);
     call([] { PopActiveSnapshot(); });
     owner.restore();
-    if (cache->context != nullptr) MemoryContextDelete(cache->context);
-    cache->evaluator = std::move(evaluator);
-    cache->context = context;
-    cache->book = std::move(book);
-    cache->generation = seen;
-    cache->is_loaded = true;
+    cache() = {loaded, seen};
+}
+
+/// One reading is enough, even if it is out of date by the next call: it shows all that could be seen before it.
+const std::shared_ptr<CompiledRulebook> &read_unless(bool is_current) {
+    call([] { AcceptInvalidationMessages(); });
+    if (!is_current || cache().rulebook == nullptr || cache().generation != generation) load();
+    return cache().rulebook;
 }
 
 } // namespace
@@ -373,6 +380,7 @@ void register_rulebook_cache() {
     CacheRegisterRelcacheCallback(
         [](Datum argument, Oid relation) { on_relcache_invalidation(argument, relation); }, Datum{0});
     RegisterXactCallback(on_transaction_event, nullptr);
+    RegisterSubXactCallback(on_subtransaction_event, nullptr);
 }
 
 void rulebook_changed() {
@@ -383,22 +391,16 @@ void rulebook_changed() {
     });
 }
 
-const core::Rulebook &rulebook() {
-    if (cache == nullptr) cache = new Cache;
-    bool const is_message_to_come = is_rulebook_commit_announced(); // asked first
-    call([] { AcceptInvalidationMessages(); });
-    // One reading is enough, even if it is out of date by the next call: it shows all that could be seen before it.
-    if (is_message_to_come || !cache->is_loaded || cache->generation != generation) load();
-    return cache->book;
+std::shared_ptr<CompiledRulebook> rulebook() {
+    bool const is_message_to_come = is_rulebook_commit_announced(); // asked before the messages are read
+    return read_unless(!is_message_to_come);
 }
 
-const core::Program *only_program() {
-    const core::Rulebook &book = rulebook();
-    return book.programs.size() == 1 ? &book.programs.begin()->second : nullptr;
+std::optional<std::string> only_program() {
+    const core::Rulebook &book = read_unless(true)->book;
+    return book.programs.size() == 1 ? std::optional(book.programs.begin()->second.id) : std::nullopt;
 }
 
 std::uint64_t relation_generation() noexcept { return relations; }
-
-core::Evaluator &rule_evaluator() { return *cache->evaluator; }
 
 } // namespace affiliate::pg

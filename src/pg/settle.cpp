@@ -49,14 +49,14 @@ core::Time inline_deadline() {
 
 /// `large`: where those go that a statement must not settle; nullptr = settle all.
 void settle_batch(const Customers &batch, core::Time now, Customers *large, std::uint64_t &posted) {
-    const core::Rulebook &book = rulebook();
-    core::Evaluator &evaluator = rule_evaluator();
+    std::shared_ptr<CompiledRulebook> const current = rulebook();
+    const core::Rulebook &book = current->book;
     std::vector<core::CaseFile> const files = gather(batch, book, 0, large);
     std::unique_ptr<core::Positions> const positions = stored_positions();
     std::vector<core::Outcome> outcomes;
     outcomes.reserve(files.size());
     for (const core::CaseFile &file : files)
-        outcomes.push_back(core::post(file, core::decide(file, book, evaluator, *positions, now)));
+        outcomes.push_back(core::post(file, core::decide(file, book, current->evaluator, *positions, now)));
     posted += pg::apply(outcomes, now);
 }
 
@@ -188,7 +188,7 @@ void enqueue_transactions(const Customers &transactions, const char *reason) {
 }
 
 void refuse_other_version() {
-    const std::string &tables = rulebook().schema_version;
+    std::string const tables = rulebook()->book.schema_version;
     if (tables == library_version()) return;
     throw core::Error("AF091", "library and tables of pg_affiliate are of different versions",
                       std::string("The library of this session is ") + library_version() + ", the tables are " +
@@ -204,7 +204,7 @@ void settle_inline(Customers customers) {
     if (mode() == Mode::queue) return enqueue_customers(customers, "mode queue");
     if (IsolationUsesXactSnapshot()) return enqueue_customers(customers, "isolation level");
     if (subtransactions >= kSubtransactionsMax) return enqueue_customers(customers, "many statements in one transaction");
-    if (rulebook().schema_version != library_version()) return enqueue_customers(customers, "library of another version");
+    if (rulebook()->book.schema_version != library_version()) return enqueue_customers(customers, "library of another version");
     NeverWait const never_wait;
     Settlement const result = settle(customers, inline_deadline(), Caller::statement);
     enqueue_customers(result.deferred, result.error.empty() ? "not settled inline" : result.error.c_str());

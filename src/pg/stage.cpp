@@ -264,7 +264,8 @@ private:
 } // namespace
 
 bool run_stage(int program_no, int affiliate_no) {
-    const Rulebook &book = rulebook();
+    std::shared_ptr<CompiledRulebook> const current = rulebook();
+    const Rulebook &book = current->book;
     auto const program = book.programs.find(program_no);
     if (program == book.programs.end()) return true;
     Stage stage(book, program->second, affiliate_no);

@@ -1,7 +1,7 @@
 -- Settling: triggers of the fact tables, the queue, and what settles on request.
 
 CREATE FUNCTION affiliate._default_program() RETURNS text
-    LANGUAGE c STABLE STRICT PARALLEL RESTRICTED
+    LANGUAGE c STABLE STRICT PARALLEL UNSAFE
     AS 'MODULE_PATHNAME', 'affiliate_default_program';
 COMMENT ON FUNCTION affiliate._default_program() IS 'Default of program_id: the one program there is; an error where there are several.';
 

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# What the storms share. A storm is started with PGHOST, PGPORT, PGUSER, PGDATABASE and quick | normal | full; its database
-# is its own and has the extension set up. It ends with "N passed, N failed".
+# What the storms share. A storm is started with PGHOST, PGPORT, PGUSER, PGDATABASE, PG_CONFIG and quick | normal | full;
+# its database is its own and has the extension set up. It ends with "N passed, N failed".
 set -uo pipefail
 
 AMOUNT=${1:-normal}
