@@ -62,7 +62,7 @@ struct Click {
 inline bool may_arrive(const std::string &click_id) noexcept { return !click_id.empty() && click_id.size() <= 500; }
 
 struct Account {
-    std::string account_id, challenge_id;
+    std::string account_id, challenge_id, currency;
 };
 
 /// attribution_override: affiliate_no 0 = nobody earns.

@@ -70,6 +70,9 @@ RuleInput Commissions::input(const Line &line) const {
     }
     in.challenge_type = sale.challenge_type;
     in.phase = sale.phase;
+    const std::string &account_id = sale.account_id.empty() ? sale.original_account_id : sale.account_id;
+    for (const Account &account : file_.accounts)
+        if (!account_id.empty() && account.account_id == account_id) in.account_currency = account.currency;
     if (sale.account_size) in.account_size = sale.account_size;
     in.currency = sale.row->currency;
     in.metadata = sale.metadata;
@@ -94,9 +97,9 @@ RuleInput Commissions::input(const Line &line) const {
     } else if (is_void) { // it would have been the first
         in.days_since_first_purchase = in.months_since_first_purchase = 0;
     }
-    for (const Sale &other : news_.sales)
-        if (!sale.original_transaction_id.empty() && other.row->transaction_id == sale.original_transaction_id)
-            in.days_since_original = days_between(other.completed_at.value_or(other.ordered_at), line.completed_at);
+    if (names_original(sale))
+        if (const Sale *original = original_of(sale, line.attribution->orders, file_.accounts))
+            in.days_since_original = days_between(original->completed_at.value_or(original->ordered_at), line.completed_at);
     return in;
 }
 

@@ -41,7 +41,7 @@ struct Reads {
     IndexRead refs{"transaction_ref", "transaction_ref_transaction_idx", {"transaction_id", "external_id", "source", "kind"}};
     IndexRead ref_disputes{"dispute", "dispute_ref_idx", dispute_columns()};
     IndexRead dispute_reports{"dispute_report", "dispute_report_pkey", dispute_columns()};
-    IndexRead accounts{"account", "account_pkey", {"customer_id", "account_id", "challenge_id"}};
+    IndexRead accounts{"account", "account_pkey", {"customer_id", "account_id", "challenge_id", "account_currency"}};
     IndexRead overrides{"attribution_override", "attribution_override_customer_idx",
                         {"customer_id", "program_no", "override_no", "affiliate_no", "transaction_id", "valid_from",
                          "valid_until", "paid_lines"}};
@@ -130,7 +130,8 @@ private:
 
     void add(CaseFile &file, TransactionState s) {
         has_reports_ = has_reports_ || s.version > 0;
-        names_accounts_ = names_accounts_ || !s.original_challenge_id.empty();
+        names_accounts_ = names_accounts_ || !s.account_id.empty() || !s.original_account_id.empty() ||
+                          !s.original_challenge_id.empty();
         if (s.effect == Effect::refund || s.effect == Effect::chargeback || s.effect == Effect::correction) {
             if (s.original_transaction_id.empty()) has_refund_without_reference_ = true;
         } else {
@@ -262,7 +263,7 @@ private:
     void read_accounts() {
         reads().accounts.each(ids_, [&](const Row &row) {
             for (auto &[key, found] : files_)
-                if (key.first == canonical_[row.text(0)]) found.accounts.push_back({row.text(1), row.text(2)});
+                if (key.first == canonical_[row.text(0)]) found.accounts.push_back({row.text(1), row.text(2), row.text(3)});
         });
     }
 

@@ -105,5 +105,5 @@ CREATE FUNCTION pg_temp.owned(customer text) RETURNS text LANGUAGE sql STABLE AS
     FROM affiliate.ownership AS o JOIN affiliate.affiliate AS f USING (affiliate_no) WHERE o.customer_id = customer
 $$;
 CREATE FUNCTION pg_temp.violations() RETURNS SETOF text LANGUAGE sql STABLE AS $$
-    SELECT concat_ws(' ', code, customer_id, subject, detail) FROM affiliate.verify() WHERE code NOT IN ('trigger', 'owner', 'privilege')
+    SELECT concat_ws(' ', code, customer_id, subject, detail) FROM affiliate.verify() WHERE code NOT IN ('trigger', 'object_owner', 'privilege')
 $$;
