@@ -11,8 +11,8 @@
 
 namespace affiliate::pg {
 
-/// Throws AF010 (a value that cannot be), AF012 to AF015 (an unknown program, currency, type or status). `book` may be
-/// nullptr for tables that name nothing of the rulebook.
+/// Throws AF010 (a value that cannot be), AF012 to AF015 (an unknown program, currency, type or status). `book` is nullptr
+/// for tables that name nothing of the rulebook, and where it cannot be read without waiting: then verify() finds what is not in it.
 void check_fact(const std::string &table, const FactRow &row, const core::Rulebook *book);
 
 } // namespace affiliate::pg

@@ -145,7 +145,7 @@ AFFILIATE_FUNCTION(affiliate_settle_after) {
     std::string const table = table_of(data);
     bool const keeps_states = data.tg_oldtable != nullptr && FactColumns::of(data.tg_relation).has(FactColumn::version);
     bool const needs_rulebook = table == "transaction" || table == "customer" || table == "account";
-    std::shared_ptr<CompiledRulebook> const current = needs_rulebook ? rulebook() : nullptr;
+    std::shared_ptr<CompiledRulebook> const current = needs_rulebook ? rulebook_unless_locked() : nullptr;
     const core::Rulebook *const book = current ? &current->book : nullptr;
     Concerned concerned;
     std::vector<int> versions; // of an UPDATE's new rows, in order

@@ -2,6 +2,9 @@
 // Opening tables of ours without ever waiting for a lock inside the firm's statement (POSTGRES.md 1).
 #pragma once
 
+#include <algorithm>
+#include <climits>
+
 #include "pg/guard.hpp"
 
 #include "pg/postgres.hpp"
@@ -27,6 +30,23 @@ inline bool take_lock(Oid relation, LOCKMODE mode) {
     LockRelationOid(relation, mode);
     return true;
 }
+
+/// The net below all locks that nobody foresaw: while one lives, lock_timeout is no longer than the rest of the budget
+/// (POSTGRES.md 1). The setting's variable itself, since a change through the settings walks all there are to undo it.
+class WaitAtMost {
+public:
+    explicit WaitAtMost(TimestampTz deadline) noexcept {
+        if (deadline == 0) return;
+        int const left = static_cast<int>(std::clamp<TimestampTz>((deadline - GetCurrentTimestamp()) / 1000, 1, INT_MAX));
+        LockTimeout = before_ == 0 ? left : std::min(before_, left);
+    }
+    ~WaitAtMost() { LockTimeout = before_; }
+    WaitAtMost(const WaitAtMost &) = delete;
+    WaitAtMost &operator=(const WaitAtMost &) = delete;
+
+private:
+    int before_ = LockTimeout;
+};
 
 /// Where take_lock() was false: somebody is changing the table.
 [[noreturn]] inline void refuse_to_wait() {

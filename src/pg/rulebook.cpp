@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: PostgreSQL
 #include "pg/calendar.hpp"
 #include "pg/query.hpp"
+#include "pg/relation_lock.hpp"
 #include "pg/rulebook.hpp"
 #include "pg/slots.hpp"
 
@@ -367,11 +368,14 @@ void load() {
     cache() = {loaded, seen};
 }
 
-/// One reading is enough, even if it is out of date by the next call: it shows all that could be seen before it.
-const std::shared_ptr<CompiledRulebook> &read_unless(bool is_current) {
+bool has_every_message() {
     call([] { AcceptInvalidationMessages(); });
-    if (!is_current || cache().rulebook == nullptr || cache().generation != generation) load();
-    return cache().rulebook;
+    return cache().rulebook != nullptr && cache().generation == generation;
+}
+
+bool is_current() {
+    bool const is_message_to_come = is_rulebook_commit_announced(); // asked before the messages are read
+    return has_every_message() && !is_message_to_come;
 }
 
 } // namespace
@@ -392,12 +396,28 @@ void rulebook_changed() {
 }
 
 std::shared_ptr<CompiledRulebook> rulebook() {
-    bool const is_message_to_come = is_rulebook_commit_announced(); // asked before the messages are read
-    return read_unless(!is_message_to_come);
+    // One reading is enough, even if it is out of date by the next call: it shows all that could be seen before it.
+    if (!is_current()) load();
+    return cache().rulebook;
+}
+
+std::shared_ptr<CompiledRulebook> rulebook_unless_locked() {
+    if (is_current()) return cache().rulebook;
+    ErrorData *error = nullptr;
+    bool const is_read = try_in_subtransaction(
+        [] {
+            WaitAtMost const a_moment(GetCurrentTimestamp());
+            load();
+        },
+        &error);
+    if (is_read) return cache().rulebook;
+    if (error->sqlerrcode != ERRCODE_LOCK_NOT_AVAILABLE) throw Error{error};
+    return nullptr;
 }
 
 std::optional<std::string> only_program() {
-    const core::Rulebook &book = read_unless(true)->book;
+    if (!has_every_message()) load();
+    const core::Rulebook &book = cache().rulebook->book;
     return book.programs.size() == 1 ? std::optional(book.programs.begin()->second.id) : std::nullopt;
 }
 

@@ -23,11 +23,14 @@ struct CompiledRulebook {
 /// it has to read the tables. Throws core::Error AF090 where affiliate.setup() has not been run.
 std::shared_ptr<CompiledRulebook> rulebook();
 
+/// The same for a firm's statement, which does not wait: nullptr where it has to be read and somebody has locked it.
+std::shared_ptr<CompiledRulebook> rulebook_unless_locked();
+
 /// This transaction changed a row of the rulebook: once it commits, no backend decides by what it read before.
 void rulebook_changed();
 
 /// The id of the one program there is, or nothing where there are none or several. Called for each row of a statement, so
-/// it does not ask for commits that are on their way.
+/// it does not ask for commits that are on their way; it waits where the rulebook has to be read and is locked.
 std::optional<std::string> only_program();
 
 /// Changes whenever a table may have been replaced or altered: what was looked up by name has to be looked up again.

@@ -49,7 +49,8 @@ core::Time inline_deadline() {
 
 /// `large`: where those go that a statement must not settle; nullptr = settle all.
 void settle_batch(const Customers &batch, core::Time now, Customers *large, std::uint64_t &posted) {
-    std::shared_ptr<CompiledRulebook> const current = rulebook();
+    std::shared_ptr<CompiledRulebook> const current = NeverWait::applies() ? rulebook_unless_locked() : rulebook();
+    if (current == nullptr) refuse_to_wait();
     const core::Rulebook &book = current->book;
     std::vector<core::CaseFile> const files = gather(batch, book, 0, large);
     std::unique_ptr<core::Positions> const positions = stored_positions();
@@ -67,29 +68,11 @@ Customers with_free_slots(const Customers &customers, Customers &deferred) {
     return result;
 }
 
-/// The net below all locks that nobody foresaw: while one lives, lock_timeout is no longer than the rest of the budget
-/// (POSTGRES.md 1). The setting's variable itself, since a change through the settings walks all there are to undo it.
-class WaitAtMost {
-public:
-    explicit WaitAtMost(core::Time deadline) noexcept {
-        if (deadline == 0) return;
-        int const left = static_cast<int>(std::clamp<core::Time>((deadline - GetCurrentTimestamp()) / 1000, 1, INT_MAX));
-        LockTimeout = before_ == 0 ? left : std::min(before_, left);
-    }
-    ~WaitAtMost() { LockTimeout = before_; }
-    WaitAtMost(const WaitAtMost &) = delete;
-    WaitAtMost &operator=(const WaitAtMost &) = delete;
-
-private:
-    int before_ = LockTimeout;
-};
-
 } // namespace
 
 std::uint64_t settle_locked(const Customers &canonical) {
     std::uint64_t posted = 0;
     core::Time const now = now_us();
-    rulebook();
     AsOwner owner;
     for (std::size_t begin = 0; begin < canonical.size(); begin += kBatch) {
         Customers const batch(canonical.begin() + static_cast<std::ptrdiff_t>(begin),
@@ -133,7 +116,6 @@ std::size_t settle_chunk(const Customers &ids, core::Time deadline, Customers &c
 Settlement settle(const Customers &ids, core::Time deadline, Caller caller) {
     Settlement result;
     std::size_t const chunk_size = std::max<std::size_t>(2 * kBatch, ids.size() / kChunksPerStatement + 1);
-    rulebook();
     for (std::size_t begin = 0; begin < ids.size(); begin += chunk_size) {
         auto const from = ids.begin() + static_cast<std::ptrdiff_t>(begin);
         Customers const chunk(from, ids.begin() + static_cast<std::ptrdiff_t>(std::min(begin + chunk_size, ids.size())));
@@ -204,7 +186,10 @@ void settle_inline(Customers customers) {
     if (mode() == Mode::queue) return enqueue_customers(customers, "mode queue");
     if (IsolationUsesXactSnapshot()) return enqueue_customers(customers, "isolation level");
     if (subtransactions >= kSubtransactionsMax) return enqueue_customers(customers, "many statements in one transaction");
-    if (rulebook()->book.schema_version != library_version()) return enqueue_customers(customers, "library of another version");
+    std::shared_ptr<CompiledRulebook> const current = rulebook_unless_locked();
+    if (current == nullptr) return enqueue_customers(customers, "the rulebook is locked");
+    if (current->book.schema_version != library_version())
+        return enqueue_customers(customers, "library of another version");
     NeverWait const never_wait;
     Settlement const result = settle(customers, inline_deadline(), Caller::statement);
     enqueue_customers(result.deferred, result.error.empty() ? "not settled inline" : result.error.c_str());
