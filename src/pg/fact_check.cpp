@@ -51,15 +51,19 @@ void check_program(const Subject &subject, const core::Rulebook &book) {
                        "Insert it into affiliate.program, or name one that exists.");
 }
 
+void check_currency(const Subject &subject, FactColumn column, const core::Rulebook &book) {
+    std::string_view const currency = subject.row.text(column);
+    if (book.currencies.find(currency) == book.currencies.end())
+        subject.refuse("AF013", "currency \"" + std::string(currency) + "\" is not known",
+                       "Use an ISO 4217 code in capitals, or add the currency to affiliate.currency.");
+}
+
 /// What it names has to be in the rulebook.
 void check_words(const Subject &subject, const core::Rulebook &book) {
     const FactRow &row = subject.row;
     check_program(subject, book);
-    std::string_view const currency = row.text(FactColumn::currency), type = row.text(FactColumn::transaction_type),
-                           status = row.text(FactColumn::status);
-    if (book.currencies.find(currency) == book.currencies.end())
-        subject.refuse("AF013", "currency \"" + std::string(currency) + "\" is not known",
-                       "Use an ISO 4217 code in capitals, or add the currency to affiliate.currency.");
+    check_currency(subject, FactColumn::currency, book);
+    std::string_view const type = row.text(FactColumn::transaction_type), status = row.text(FactColumn::status);
     const core::TransactionType *const known = book.type(type);
     if (known == nullptr)
         subject.refuse("AF014", "transaction type \"" + std::string(type) + "\" is not known",
@@ -104,6 +108,8 @@ void check_fact(const std::string &table, const FactRow &row, const core::Rulebo
                               is_account ? FactColumn::account_id : FactColumn::customer_id, row};
         if (book != nullptr) check_program(subject, *book);
         check_number(subject, FactColumn::account_size);
+        if (book != nullptr && is_account && !row.text(FactColumn::account_currency).empty())
+            check_currency(subject, FactColumn::account_currency, *book);
     }
 }
 

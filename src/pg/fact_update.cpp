@@ -24,6 +24,7 @@ const Keys &keys_of(std::string_view table) {
     static const std::vector<Keys> *const all = new std::vector<Keys>{
         {"transaction", {"customer_id", "transaction_id", "program_id", "transaction_type", "currency"}, {"ordered_at"}},
         {"customer", {"customer_id", "program_id"}, {}},
+        {"customer_pii", {"customer_id"}, {}},
         {"dispute", {"dispute_id"}, {"transaction_id", "ref_source", "ref_kind", "ref_external_id"}},
         {"account", {"customer_id", "account_id", "program_id"}, {}},
         {"visitor_customer", {"visitor_id", "customer_id"}, {}},

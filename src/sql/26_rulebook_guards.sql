@@ -117,9 +117,20 @@ CREATE FUNCTION affiliate._check_plan_rule() RETURNS trigger
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+    unknown text;
 BEGIN
     PERFORM affiliate.check_rule_text('condition', NEW.condition);
     PERFORM affiliate.check_rule_text('amount', NEW.amount);
+    SELECT word INTO unknown FROM unnest(NEW.transaction_types || NEW.hold_until_type) AS word
+    WHERE word <> 'registration' AND NOT EXISTS (SELECT FROM affiliate.transaction_type AS t WHERE t.transaction_type = word);
+    IF FOUND THEN
+        RAISE EXCEPTION USING ERRCODE = 'AF014',
+            MESSAGE = format('transaction type "%s" is not known', unknown),
+            DETAIL = format('The rule %s would never see one.', coalesce(affiliate._quoted(NEW.name), 'without a name')),
+            HINT = 'Name a row of affiliate.transaction_type, not one of its words, or add one.',
+            SCHEMA = TG_TABLE_SCHEMA, TABLE = TG_TABLE_NAME;
+    END IF;
     IF 'registration' = ANY (NEW.transaction_types) AND (NEW.ladder_no IS NOT NULL OR NEW.monthly_cap IS NOT NULL) THEN
         RAISE EXCEPTION USING ERRCODE = 'AF027',
             MESSAGE = format('a rule for registrations cannot have a %s', CASE WHEN NEW.ladder_no IS NOT NULL THEN 'ladder' ELSE 'monthly cap' END),
@@ -130,7 +141,7 @@ BEGIN
     RETURN NEW;
 END
 $$;
-COMMENT ON FUNCTION affiliate._check_plan_rule() IS 'Trigger of plan_rule: its texts may only use what rules may use, and only sales have ladders and caps.';
+COMMENT ON FUNCTION affiliate._check_plan_rule() IS 'Trigger of plan_rule: its texts may only use what rules may use, it names types that there are, and only sales have ladders and caps.';
 
 -- Which programs a change of this row concerns; null = all of them.
 CREATE FUNCTION affiliate._concerned_program(table_name text, rulebook_row jsonb) RETURNS integer

@@ -8,7 +8,7 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
     RETURN CASE
-        WHEN table_name = 'affiliate_alias' THEN '{external_id}'::text[]
+        WHEN table_name = 'affiliate_alias' THEN '{source,external_id}'::text[]
         WHEN table_name = 'coupon' THEN '{code}'
         WHEN table_name = 'agreement' THEN '{plan_id,affiliate_group}'
         WHEN table_name = 'attribution_override' THEN '{customer_id,transaction_id}'
@@ -19,6 +19,16 @@ END
 $$;
 COMMENT ON FUNCTION affiliate._id_columns(text) IS 'The columns of a rulebook table that hold ids of 1 to 500 bytes.';
 
+CREATE FUNCTION affiliate._is_amount(value numeric) RETURNS boolean
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN value >= 0 AND value < 1e15 AND length(ltrim(replace(trim_scale(value)::text, '.', ''), '0')) <= 15;
+END
+$$;
+COMMENT ON FUNCTION affiliate._is_amount(numeric) IS 'Is it zero or more, finite, with at most 15 significant digits? Null for null.';
+
 CREATE FUNCTION affiliate._check_rulebook_values() RETURNS trigger
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
@@ -26,6 +36,8 @@ AS $$
 DECLARE
     new_row jsonb := to_jsonb(NEW);
     windows constant text[] := '{click_window,lead_window,ownership_window,late_grace,cooling_off,hold,termination_tail}';
+    amounts constant text[] := '{account_size,list_price,discount_value,monthly_cap,adjust_approval_above}'
+        || CASE WHEN TG_TABLE_NAME = 'ladder_band' THEN '{rate,amount}'::text[] END;
     name text;
     value text;
     span interval;
@@ -51,6 +63,15 @@ BEGIN
                 SCHEMA = TG_TABLE_SCHEMA, TABLE = TG_TABLE_NAME, COLUMN = name;
         END IF;
     END LOOP;
+    FOREACH name IN ARRAY amounts LOOP
+        IF NOT affiliate._is_amount((new_row ->> name)::numeric) THEN
+            RAISE EXCEPTION USING ERRCODE = 'AF037',
+                MESSAGE = format('%s of "%s" is no amount', name, TG_TABLE_NAME),
+                DETAIL = format('It is %s.', affiliate._quoted(left(new_row ->> name, 50))),
+                HINT = 'Give zero or more, with at most 15 significant digits.',
+                SCHEMA = TG_TABLE_SCHEMA, TABLE = TG_TABLE_NAME, COLUMN = name;
+        END IF;
+    END LOOP;
     IF (new_row ->> 'valid_from')::timestamptz >= (new_row ->> 'valid_until')::timestamptz THEN
         RAISE EXCEPTION USING ERRCODE = 'AF029',
             MESSAGE = format('period of "%s" ends before it begins', TG_TABLE_NAME),
@@ -61,7 +82,7 @@ BEGIN
     RETURN NEW;
 END
 $$;
-COMMENT ON FUNCTION affiliate._check_rulebook_values() IS 'Row trigger of rulebook tables: ids have 1 to 500 bytes, windows are no negative spans and have no months, periods are not empty.';
+COMMENT ON FUNCTION affiliate._check_rulebook_values() IS 'Row trigger of rulebook tables: ids have 1 to 500 bytes, windows are no negative spans and have no months, amounts are finite and not negative, periods are not empty.';
 
 CREATE FUNCTION affiliate._check_coupon_overlap() RETURNS trigger
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE

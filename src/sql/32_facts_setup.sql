@@ -245,9 +245,10 @@ BEGIN
             ('customer', '{customer_id}', '{}'),
             ('customer_pii', '{customer_id}', '{}'),
             ('customer_alias', '{customer_id,canonical_id}', '{}'),
-            ('account', '{customer_id,account_id}', '{}'),
+            ('account', '{customer_id,account_id,challenge_id,previous_account_id}', '{challenge_id,previous_account_id}'),
             -- news that names its original only has no customer
-            ('transaction', '{transaction_id,customer_id,order_id,account_id,original_transaction_id}', '{customer_id,order_id,account_id,original_transaction_id}'),
+            ('transaction', '{transaction_id,customer_id,order_id,account_id,original_transaction_id,original_account_id,original_challenge_id}',
+             '{customer_id,order_id,account_id,original_transaction_id,original_account_id,original_challenge_id}'),
             ('transaction_ref', '{external_id,transaction_id,source,kind}', '{source,kind}'),
             ('dispute', '{dispute_id,transaction_id,customer_id,ref_external_id,ref_source,ref_kind}', '{transaction_id,customer_id,ref_external_id,ref_source,ref_kind}')
             ) AS w (table_name, columns, may_be_empty)

@@ -14,7 +14,7 @@ BEGIN
         PERFORM affiliate._create_trigger(fact || '_settle_update', fact, format('AFTER UPDATE ON affiliate.%I'
             ' REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION affiliate._settle_after()', fact));
     END LOOP;
-    FOREACH fact IN ARRAY '{transaction,dispute,customer,account,visitor_customer,transaction_ref}'::text[] LOOP
+    FOREACH fact IN ARRAY '{transaction,dispute,customer,customer_pii,account,visitor_customer,transaction_ref}'::text[] LOOP
         PERFORM affiliate._create_trigger(fact || '_fact_update', fact, format('BEFORE UPDATE ON affiliate.%I'
             ' FOR EACH ROW EXECUTE FUNCTION affiliate._fact_before_update()', fact));
     END LOOP;

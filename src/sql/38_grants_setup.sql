@@ -117,7 +117,7 @@ DECLARE
         _guard_triggers,_rulebook_tables}';
     -- called by triggers with the rights of whoever writes the rulebook, and by what administrators call: the job of
     -- schedule_jobs() is the caller's own, and what _audit writes an administrator may write anyway
-    for_admins constant text[] := '{_concerned_program,_rulebook_scope,_rebuild_upline,_id_columns,_audit,_force_sync,_drain_failed,_cron_hint}';
+    for_admins constant text[] := '{_concerned_program,_rulebook_scope,_rebuild_upline,_id_columns,_is_amount,_audit,_force_sync,_drain_failed,_cron_hint}';
 BEGIN
     RETURN QUERY
     SELECT r.role_name

@@ -98,7 +98,7 @@ BEGIN
     digits := coalesce((SELECT c.exponent FROM affiliate.currency AS c WHERE c.currency = policy.currency), 2);
     IF kind IS NULL OR kind NOT IN ('credit', 'debit') THEN
         PERFORM affiliate._refuse_argument('kind', kind, 'credit or debit');
-    ELSIF amount IS NULL OR NOT (amount > 0 AND amount < 1e15) OR round(amount, digits) <> amount THEN
+    ELSIF amount IS NULL OR amount = 0 OR NOT affiliate._is_amount(amount) OR round(amount, digits) <> amount THEN
         PERFORM affiliate._refuse_argument('amount', amount::text,
             format('a positive amount of %s with at most %s digits after the point', policy.currency, digits));
     ELSIF coalesce(btrim(reason), '') = '' THEN

@@ -101,7 +101,7 @@ AS $$
 DECLARE
     unknown text;
 BEGIN
-    IF amount IS NULL OR NOT (amount >= 0 AND amount < 1e15) OR length(ltrim(replace(trim_scale(amount)::text, '.', ''), '0')) > 15 THEN
+    IF amount IS NULL OR NOT affiliate._is_amount(amount) THEN
         PERFORM affiliate._refuse_argument('amount', amount::text, 'what would be charged: zero or more, with at most 15 significant digits');
     ELSIF NOT isfinite(at) THEN
         PERFORM affiliate._refuse_argument('at', at::text, 'a time that is finite');

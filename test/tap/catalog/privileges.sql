@@ -62,7 +62,7 @@ SELECT set_eq($$SELECT p.proname::text FROM pg_proc AS p WHERE p.pronamespace = 
         _verify_references,_verify_catalog,_guard_triggers,_rulebook_tables', ',\s*'), 'readers ask, and call what the answers are made of');
 SELECT set_eq($$SELECT p.proname::text FROM pg_proc AS p WHERE p.pronamespace = 'affiliate'::regnamespace AND p.proname LIKE '\_%'
     AND has_function_privilege('affiliate_admin', p.oid, 'EXECUTE') AND NOT has_function_privilege('affiliate_reader', p.oid, 'EXECUTE')$$,
-    regexp_split_to_array('_concerned_program,_rulebook_scope,_rebuild_upline,_id_columns,_audit,_force_sync,_drain_failed,_cron_hint', ',\s*'), 'of the inner functions administrators call these, too');
+    regexp_split_to_array('_concerned_program,_rulebook_scope,_rebuild_upline,_id_columns,_is_amount,_audit,_force_sync,_drain_failed,_cron_hint', ',\s*'), 'of the inner functions administrators call these, too');
 SELECT is_empty($$SELECT p.proname FROM pg_proc AS p WHERE p.pronamespace = 'affiliate'::regnamespace AND p.prorettype = 'trigger'::regtype
     AND EXISTS (SELECT FROM aclexplode(p.proacl) AS a WHERE a.grantee <> p.proowner)$$, 'trigger functions are called by triggers alone');
 SELECT is_empty($$SELECT rolname FROM pg_roles WHERE rolname LIKE 'affiliate\_%' AND rolname NOT LIKE 'affiliate\_test%' AND (rolcanlogin OR rolsuper OR rolcreaterole OR rolbypassrls)$$,

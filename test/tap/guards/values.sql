@@ -1,6 +1,6 @@
 -- Values of rulebook rows that cannot be: an error of ours with the value and what to do; the constraints stay as the net.
 BEGIN;
-SELECT plan(50);
+SELECT plan(65);
 SET LOCAL client_min_messages = warning;
 SET LOCAL TimeZone = 'UTC';
 INSERT INTO affiliate.program (program_no, program_id, currency) VALUES (91, 'p', 'USD'), (92, 'q', 'USD');
@@ -28,6 +28,7 @@ SELECT lives_ok($$UPDATE affiliate.affiliate SET affiliate_id = repeat('é', 250
 UPDATE affiliate.affiliate SET affiliate_id = 'bob' WHERE affiliate_no = 92;
 SELECT throws_ok(statement, 'AF018', NULL, statement) FROM unnest(ARRAY[
     $$INSERT INTO affiliate.affiliate_alias VALUES ('crm', '', 91)$$,
+    $$INSERT INTO affiliate.affiliate_alias VALUES ('', 'x', 91)$$,
     $$INSERT INTO affiliate.campaign (program_no, campaign_id) VALUES (91, ' ')$$,
     $$INSERT INTO affiliate.traffic_source (program_no, traffic_source) VALUES (91, '')$$,
     $$INSERT INTO affiliate.link (link_id, program_no, affiliate_no) VALUES ('', 91, 91)$$,
@@ -107,5 +108,30 @@ SELECT throws_ok($$INSERT INTO affiliate.agreement (program_no, affiliate_no, pl
 SELECT throws_ok($$INSERT INTO affiliate.campaign (program_no, campaign_id) VALUES (91, '')$$, 'AF018', NULL, 'as administrator: an id');
 RESET SESSION AUTHORIZATION;
 
+
+-- amounts
+SELECT is(pg_temp.error($$INSERT INTO affiliate.product (program_no, product_id, list_price) VALUES (91, 'x', 'NaN')$$),
+    'AF037 | list_price of "product" is no amount | It is "NaN". | Give zero or more, with at most 15 significant digits.', 'not a number');
+SELECT throws_ok(statement, 'AF037', NULL, statement) FROM unnest(ARRAY[
+    $$INSERT INTO affiliate.product (program_no, product_id, account_size) VALUES (91, 'x', -1)$$,
+    $$INSERT INTO affiliate.product (program_no, product_id, account_size) VALUES (91, 'x', 'Infinity')$$,
+    $$INSERT INTO affiliate.coupon (program_no, code, discount_value) VALUES (91, 'x', 1234567890123.456)$$,
+    $$INSERT INTO affiliate.plan_rule (plan_no, sequence_no, name, amount, monthly_cap) VALUES (91, 1, 'r', 'net', 1e15)$$,
+    $$UPDATE affiliate.program SET adjust_approval_above = 0.1234567890123456 WHERE program_no = 91$$,
+    $$INSERT INTO affiliate.ladder_band (ladder_no, band, from_position, rate) VALUES (91, 1, 1, 'NaN')$$,
+    $$INSERT INTO affiliate.ladder_band (ladder_no, band, from_position, amount) VALUES (91, 1, 1, -5)$$]) AS statement;
+SELECT lives_ok($$INSERT INTO affiliate.product (program_no, product_id, list_price, account_size) VALUES (91, 'x', 999999999999999, 0.50)$$, '15 digits and zeros after them');
+
+-- types that a rule names
+SELECT is(pg_temp.error($$INSERT INTO affiliate.plan_rule (plan_no, sequence_no, name, amount, transaction_types) VALUES (91, 1, 'r', 'net', '{challenge_fee,chalenge_fee}')$$),
+    'AF014 | transaction type "chalenge_fee" is not known | The rule "r" would never see one. | Name a row of affiliate.transaction_type, not one of its words, or add one.', 'a type that there is not');
+SELECT throws_ok($$INSERT INTO affiliate.plan_rule (plan_no, sequence_no, name, amount, hold_kind, hold_until_type) VALUES (91, 1, 'r', 'net', 'event', 'payed')$$, 'AF014', NULL, 'that a hold waits for');
+
+-- facts
+SELECT is(pg_temp.error($$INSERT INTO affiliate.account (customer_id, account_id, program_id, account_currency) VALUES ('c', 'a', 'p', 'dollars')$$),
+    'AF013 | currency "dollars" is not known | Account "a" was not stored. | Use an ISO 4217 code in capitals, or add the currency to affiliate.currency.', 'the currency of an account');
+SELECT throws_ok($$INSERT INTO affiliate.account (customer_id, account_id, program_id, challenge_id) VALUES ('c', 'a', 'p', repeat('x', 501))$$, 'AF018', NULL, 'a challenge id that is too long');
+INSERT INTO affiliate.customer_pii (customer_id, email) VALUES ('c', 'c@example.com');
+SELECT throws_ok($$UPDATE affiliate.customer_pii SET customer_id = 'd'$$, 'AF011', NULL, 'personal data of another customer');
 SELECT * FROM finish();
 ROLLBACK;
