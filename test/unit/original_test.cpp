@@ -54,7 +54,7 @@ BOOST_AUTO_TEST_CASE(w12a_every_account_of_the_challenge_is_matched) {
     Story s;
     s.coupon("B", bob);
     s.program().later_coupon = LaterTouch::this_order; // were it decided like a sale
-    s.file.accounts = {{"x", "challenge"}, {"y", "challenge"}};
+    s.file.accounts = {{"x", "challenge", "USD"}, {"y", "challenge", "USD"}};
     s.click("c", alice, day(0));
     s.sale("s", day(1), "100").account("x");
     reset(s, "r", day(5)).coupons({"B"}).state().original_challenge_id = "challenge";

@@ -228,6 +228,18 @@ BOOST_AUTO_TEST_CASE(m5_an_upline_earns_beside_the_owner_and_is_taken_back_with_
     BOOST_TEST(s.line("s", 11, bob).accrued == money("3"));
 }
 
+BOOST_AUTO_TEST_CASE(m6_a_void_takes_the_upline_with_it) {
+    Sold s;
+    s.rule(11, fixed("3")).level = 1;
+    s.affiliate(alice).uplines = {{bob, 1, kBeginning, kForever}};
+    s.refund("r", "s", day(1, 12)); // within the cooling-off
+    s.settle();
+    BOOST_TEST(s.line("s").is_void);
+    BOOST_TEST(s.line("s", 11, bob).is_void);
+    BOOST_TEST(owed_to(s, alice) == money("0"));
+    BOOST_TEST(owed_to(s, bob) == money("0"));
+}
+
 BOOST_AUTO_TEST_CASE(m5_an_upline_is_that_of_ordered_at) {
     for (int const delta : {-1, 0}) {
         Sold s;
