@@ -32,8 +32,22 @@ void on_relcache_invalidation(Datum, Oid relation) noexcept {
     if (relation == InvalidOid || relation == signal_relation || signal_relation == InvalidOid) ++generation;
 }
 
+/// Locks the one table that a statement of load() reads; throws where a firm's statement would have to wait.
+void lock_table_of(std::string_view statement) {
+    constexpr std::string_view kFrom = "FROM affiliate.";
+    std::string const rest(statement.substr(statement.find(kFrom) + kFrom.size()));
+    std::string const table = rest.substr(0, rest.find_first_of(" )"));
+    const char *const name = table.c_str();
+    bool const is_locked = call([name] {
+        Oid const relation = get_relname_relid(name, get_namespace_oid("affiliate", false));
+        return !OidIsValid(relation) || take_lock(relation, AccessShareLock);
+    });
+    if (!is_locked) refuse_to_wait();
+}
+
 /// Reads all rows of a rulebook table in the latest snapshot, own uncommitted changes included.
 template <class F> void each(const char *statement, F f) {
+    lock_table_of(statement);
     int const result = call([statement] { return SPI_execute(statement, true, 0); });
     if (result != SPI_OK_SELECT) throw core::Error("XX000", "the rulebook cannot be read", statement);
     Rows rows(SPI_tuptable, SPI_processed);
@@ -406,7 +420,8 @@ std::shared_ptr<CompiledRulebook> rulebook_unless_locked() {
     ErrorData *error = nullptr;
     bool const is_read = try_in_subtransaction(
         [] {
-            WaitAtMost const a_moment(GetCurrentTimestamp());
+            NeverWait const never_wait;
+            WaitAtMost const a_moment(GetCurrentTimestamp()); // for an index that is made anew
             load();
         },
         &error);
