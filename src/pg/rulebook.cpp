@@ -367,6 +367,7 @@ void load() {
     if (!OidIsValid(signal_relation))
         throw core::Error("AF090", "pg_affiliate is not set up in this database", {},
                     "Run SELECT affiliate.setup() as a superuser.");
+    WaitAtMost const a_moment(NeverWait::applies() ? GetCurrentTimestamp() : 0); // for an index that is made anew
     std::uint64_t const seen = generation;
     auto const loaded = std::make_shared<CompiledRulebook>();
     AsOwner owner;
@@ -421,7 +422,6 @@ std::shared_ptr<CompiledRulebook> rulebook_unless_locked() {
     bool const is_read = try_in_subtransaction(
         [] {
             NeverWait const never_wait;
-            WaitAtMost const a_moment(GetCurrentTimestamp()); // for an index that is made anew
             load();
         },
         &error);

@@ -20,7 +20,8 @@ struct CompiledRulebook {
 
 /// The rulebook with everything that the present statement may have seen of it. Who holds it may go on with it while a newer
 /// one is read: by a trigger of the firm's that asks or sells, for example. Needs a transaction; connects to SPI itself when
-/// it has to read the tables. Throws core::Error AF090 where affiliate.setup() has not been run.
+/// it has to read the tables. Throws core::Error AF090 where affiliate.setup() has not been run, 55P03 where it would have to wait
+/// under a NeverWait.
 std::shared_ptr<CompiledRulebook> rulebook();
 
 /// The same for a firm's statement, which does not wait: nullptr where it has to be read and somebody has locked it.

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: PostgreSQL
 #include <algorithm>
-#include <climits>
 
 #include "pg/query.hpp"
 #include "pg/relation_lock.hpp"
@@ -49,8 +48,7 @@ core::Time inline_deadline() {
 
 /// `large`: where those go that a statement must not settle; nullptr = settle all.
 void settle_batch(const Customers &batch, core::Time now, Customers *large, std::uint64_t &posted) {
-    std::shared_ptr<CompiledRulebook> const current = NeverWait::applies() ? rulebook_unless_locked() : rulebook();
-    if (current == nullptr) refuse_to_wait();
+    std::shared_ptr<CompiledRulebook> const current = rulebook();
     const core::Rulebook &book = current->book;
     std::vector<core::CaseFile> const files = gather(batch, book, 0, large);
     std::unique_ptr<core::Positions> const positions = stored_positions();
