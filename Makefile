@@ -10,9 +10,11 @@ OBJS := $(patsubst %.cpp,%.o,$(sort $(wildcard src/core/*.cpp src/pg/*.cpp)))
 
 # The install script: all parts of src/sql in the order of their numbers.
 SQL_PARTS      := $(sort $(wildcard src/sql/[0-9]*.sql))
-SQL_SCRIPT := build/pg_affiliate--$(EXT_VERSION).sql
-DATA           := $(sort $(wildcard src/sql/upgrade/*.sql src/sql/release/*.sql))
-DATA_built     := $(SQL_SCRIPT)
+SQL_SCRIPT     := build/pg_affiliate--$(EXT_VERSION).sql
+# Upgrades: what src/sql/upgrade/ says of a step, and then every function as it is now.
+UPGRADES       := $(patsubst src/sql/upgrade/%,build/pg_affiliate--%,$(wildcard src/sql/upgrade/*--$(EXT_VERSION).sql))
+DATA           := $(sort $(wildcard src/sql/release/*.sql))
+DATA_built     := $(SQL_SCRIPT) $(UPGRADES)
 
 # `install`, when there is one, creates the extension for the tests that follow; pg_regress does it otherwise.
 REGRESS_NAMES := $(patsubst sql/%.sql,%,$(sort $(wildcard sql/*.sql)))
@@ -57,6 +59,13 @@ src/pg/module.o: pg_affiliate.control
 $(SQL_SCRIPT): $(SQL_PARTS) pg_affiliate.control Makefile
 	@mkdir -p $(@D)
 	cat $(SQL_PARTS) > $@.new
+	mv -f $@.new $@
+
+# Functions are replaced where they are, so that what uses them stays; types are the business of the step.
+build/pg_affiliate--%--$(EXT_VERSION).sql: src/sql/upgrade/%--$(EXT_VERSION).sql $(SQL_PARTS) Makefile
+	@mkdir -p $(@D)
+	{ cat $<; sed -e '/^CREATE TYPE/,/;$$/d' -e 's/^CREATE \(FUNCTION\|PROCEDURE\)/CREATE OR REPLACE \1/' \
+	    $(filter-out %/00_header.sql,$(SQL_PARTS)); } > $@.new
 	mv -f $@.new $@
 
 # The core as it is in the module, for its unit tests.
