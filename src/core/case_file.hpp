@@ -105,8 +105,20 @@ struct ConversionRow {
     bool is_conflict = false, ladder_counts = false, is_test = false;
     std::optional<Time> ordered_at, occurred_at, taken_back_at, ladder_reversed_at, fx_valid_from, stated_at;
     std::optional<Decimal> fx_rate;
-    int quantity = 0, charged_back_count = 0;
-    Decimal gross, refunded, charged_back;
+    std::string conversion_type, product, country; ///< for reports, as campaign_no
+    int campaign_no = 0;
+    int quantity = 0, new_customers = 0, refunded_count = 0, charged_back_count = 0;
+    Decimal gross, discount, refunded, charged_back;
+
+    bool has_totals() const noexcept {
+        return quantity != 0 || new_customers != 0 || refunded_count != 0 || charged_back_count != 0 ||
+               !gross.is_zero() || !discount.is_zero() || !refunded.is_zero() || !charged_back.is_zero();
+    }
+    /// What reports group it by, beside affiliate and currency. Nothing is decided by it.
+    bool same_group(const ConversionRow &other) const {
+        return conversion_type == other.conversion_type && product == other.product && country == other.country &&
+               campaign_no == other.campaign_no && method == other.method && occurred_at == other.occurred_at;
+    }
 };
 
 /// A row of affiliate.commission.

@@ -2,11 +2,14 @@
 // One conversion as it should be: what it counts for, and which commissions hang on it (SEMANTICS M5, M8, M9, M11).
 #include <algorithm>
 
+#include "core/json.hpp"
 #include "core/rule.hpp"
 
 namespace affiliate::core {
 
 namespace {
+
+constexpr std::size_t kGroupBytesMax = 200; ///< of a product or country that reports group by
 
 bool counts_in(const Sale &line, const Program &program) {
     return line.completed_at && !line.is_void && !is_upgrade(line, program) &&
@@ -113,17 +116,31 @@ void Commissions::place(const Order &order, const Sale &sale, const ConversionRo
 }
 
 /// What a completed sale with a rate counts for: its state and totals.
-void Commissions::count(const Sale &sale, ConversionRow &row) {
+void Commissions::count(const Order &order, const Sale &sale, ConversionRow &row) const {
     row.state = sale.is_void ? ConversionState::void_ : ConversionState::counted;
     if (sale.row->effect == Effect::sale)
         row.charged_back_count = sale.charged_back_count; // a chargeback after a void only counts (M6)
     if (!sale.is_void) row.taken_back_at = sale.taken_at;
-    if (!sale.is_void && sale.row->effect == Effect::sale) { // payouts and credits are no revenue
-        row.quantity = 1;
-        row.gross = sale.gross;
-        row.refunded = sale.refunded;
-        row.charged_back = sale.charged_back;
-    }
+    if (sale.is_void || sale.row->effect != Effect::sale) return; // payouts and credits are no revenue
+    row.quantity = 1;
+    row.new_customers = row.purchase_number == 1 && first_counting_line(order, program_) == &sale ? 1 : 0;
+    row.gross = sale.gross;
+    row.discount = sale.discount.value_or(Decimal{});
+    row.refunded = sale.refunded;
+    row.refunded_count = sale.refunded.is_zero() ? 0 : 1;
+    row.charged_back = sale.charged_back;
+}
+
+/// What reports group it by. Keys of reports are as long as a key may be.
+void Commissions::describe(const Decision &decision, const Sale *sale, Time at, ConversionRow &row) const {
+    row.conversion_type = sale == nullptr ? "registration" : sale->row->type;
+    row.country = clipped(customer_value(file_, &CustomerState::country, at), kGroupBytesMax);
+    if (const Candidate *won = decision.won()) row.campaign_no = won->campaign_no;
+    if (sale == nullptr) return;
+    row.product = clipped(sale->product_id, kGroupBytesMax);
+    if (row.campaign_no != 0 || sale->campaign_id.empty()) return;
+    auto const it = rulebook_.campaign_by_id.find({program_.no, sale->campaign_id});
+    if (it != rulebook_.campaign_by_id.end()) row.campaign_no = it->second;
 }
 
 /// The owner's rules, and those of his uplines.
@@ -173,7 +190,8 @@ ConversionTarget Commissions::conversion(const Attribution &attribution, const O
         row.code = "fx_missing";
         return target;
     }
-    count(sale, row);
+    count(order, sale, row);
+    describe(decision, &sale, *sale.completed_at, row);
     if (sale.is_test) row.code = "test";
     if (sale.is_test || decision.affiliate_no == 0) return target;
     Line const line{&attribution, &order, &sale, decision, row.transaction_id, false,
@@ -211,6 +229,7 @@ std::optional<ConversionTarget> Commissions::registration(const Attribution &att
     row.is_test = !file_.customer.empty() && file_.customer.front().is_test;
     target.effective_at = *attribution.signup_at;
     target.cause = "registration";
+    describe(decision, nullptr, *attribution.signup_at, row);
     const ConversionRow *const before = file_.posted(std::string(), true);
     note_candidates(decision, before, trace_, row);
     if (before != nullptr) row.stated_at = before->stated_at;

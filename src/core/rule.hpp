@@ -110,7 +110,8 @@ private:
     void hold(const Line &line, Target &target) const;
     void add_chain(const Line &line, const Plan *plan, ConversionTarget &target);
     void place(const Order &order, const Sale &sale, const ConversionRow *before, ConversionRow &row) const;
-    static void count(const Sale &sale, ConversionRow &row);
+    void count(const Order &order, const Sale &sale, ConversionRow &row) const;
+    void describe(const Decision &decision, const Sale *sale, Time at, ConversionRow &row) const;
     const char *why_outside(const Sale &sale) const noexcept;
     const Plan *plan_for(const Affiliate &affiliate, const Decision &decision, Time at, int &agreement_no) const;
 

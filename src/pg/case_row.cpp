@@ -164,7 +164,8 @@ const Columns &conversion_columns() {
         "is_conflict", "candidates_digest", "order_key", "purchase_number", "ordered_at", "occurred_at",
         "agreement_no", "plan_no", "currency", "fx_rate", "fx_source", "fx_valid_from", "ladder_counts",
         "taken_back_at", "is_test", "quantity", "gross", "refunded", "charged_back", "charged_back_count",
-        "stated_at", "version", "ladder_reversed_at"};
+        "stated_at", "version", "ladder_reversed_at", "conversion_type", "product_id", "country", "campaign_no",
+        "new_customers", "refunded_count", "discount"};
     return *columns;
 }
 
@@ -202,6 +203,13 @@ ConversionRow read_conversion(const Row &row) {
     c.stated_at = row.time(28);
     c.version = row.integer(29);
     c.ladder_reversed_at = row.time(30);
+    c.conversion_type = row.text(31);
+    c.product = row.text(32);
+    c.country = row.text(33);
+    c.campaign_no = row.integer(34);
+    c.new_customers = row.small(35);
+    c.refunded_count = row.small(36);
+    c.discount = row.decimal(37).value_or(Decimal{});
     return c;
 }
 

@@ -35,7 +35,8 @@ struct Statements {
                   {INT8OID, TIMESTAMPTZOID}};
     // Where a later click moves ownership, it does so at the click, with or without an order (W5).
     Query clicked{"WITH fresh AS MATERIALIZED (SELECT click_id, customer_id, visitor_id, clicked_at FROM affiliate.click"
-                  " WHERE written_xid >= $1::text::xid8 AND written_xid < $2::text::xid8 AND recorded_at >= $3),"
+                  " WHERE cluster = $3 AND written_xid >= $1::text::xid8 AND written_xid < $2::text::xid8"
+                  " AND recorded_at >= $4),"
                   " named AS (SELECT customer_id, clicked_at FROM fresh WHERE customer_id IS NOT NULL"
                   " UNION ALL SELECT v.customer_id, f.clicked_at FROM fresh f JOIN affiliate.visitor_customer v"
                   " ON v.visitor_id = f.visitor_id"
@@ -49,7 +50,7 @@ struct Statements {
                   " AND c.ordered_at >= k.clicked_at) OR EXISTS (SELECT FROM affiliate.ownership o JOIN"
                   " affiliate.program p ON p.program_no = o.program_no AND p.later_click = 'move'"
                   " WHERE o.customer_id = k.customer_id AND o.begins_at <= k.clicked_at AND o.ends_at >= k.clicked_at)",
-                  {INT8OID, INT8OID, TIMESTAMPTZOID}};
+                  {INT8OID, INT8OID, INT8OID, TIMESTAMPTZOID}};
     // Clicks that orders waited for: here now, or given up.
     Query awaited{"DELETE FROM affiliate.pending_input p WHERE p.kind = 'click' AND (EXISTS (SELECT FROM"
                   " affiliate.click c WHERE c.click_id = p.input_key) OR p.recorded_at < $1 -"
@@ -172,20 +173,23 @@ template <class F> auto on_tables(F f) -> decltype(f()) {
 }
 
 /// Clicks that were written since the last run, by transaction id. In another cluster than the last run's (a restore)
-/// ids begin anew: taken up are the clicks that were not read there, and those recorded here.
+/// ids begin anew: taken up are those of this cluster, and of the others the ones recorded since that run, unread there
+/// or written here before anything noticed.
 void read_clicks(core::Time now, const Row &horizon) {
+    auto const enqueue = [](std::int64_t from, std::int64_t until, std::int64_t cluster, core::Time since) {
+        statements().clicked.write(
+            {Int64GetDatum(from), Int64GetDatum(until), Int64GetDatum(cluster), TimestampTzGetDatum(since)});
+    };
     std::int64_t const until = horizon.big(0), next = horizon.big(1);
     std::int64_t const here = static_cast<std::int64_t>(GetSystemIdentifier());
     std::int64_t from = horizon.big(3);
-    core::Time since = core::kBeginning;
-    if (from > next || (!horizon.is_null(4) && horizon.big(4) != here)) {
-        statements().clicked.write(
-            {Int64GetDatum(from), Int64GetDatum(PG_INT64_MAX), TimestampTzGetDatum(core::kBeginning)});
+    if (!horizon.is_null(4) && horizon.big(4) != here) {
+        enqueue(0, PG_INT64_MAX, horizon.big(4), horizon.time(5).value_or(now) - core::kDay); // clocks differ, transactions last
         from = 0;
-        since = horizon.time(5).value_or(now) - core::kDay; // clocks differ, transactions last
     }
+    if (from > next) from = 0;
     if (from >= until) return;
-    statements().clicked.write({Int64GetDatum(from), Int64GetDatum(until), TimestampTzGetDatum(since)});
+    enqueue(from, until, here, core::kBeginning);
     statements().awaited.write({TimestampTzGetDatum(now)});
     statements().placed.write({});
     statements().progress.write({Int64GetDatum(until), TimestampTzGetDatum(now), Int64GetDatum(here)});

@@ -19,10 +19,13 @@ BEGIN
     PERFORM affiliate._setup_decisions();
     PERFORM affiliate._setup_ledger();
     PERFORM affiliate._setup_operator();
+    PERFORM affiliate._setup_rollups();
+    PERFORM affiliate._stamp_cluster();
     PERFORM affiliate._setup_defaults();
     PERFORM affiliate._setup_reference();
     PERFORM affiliate._setup_triggers();
     PERFORM affiliate._setup_views();
+    PERFORM affiliate._setup_report_views();
     PERFORM affiliate._setup_guards();
     PERFORM affiliate._setup_owners();
     PERFORM affiliate._setup_grants();

@@ -13,6 +13,7 @@ BEGIN
     RETURN QUERY SELECT * FROM affiliate._verify_counts();
     RETURN QUERY SELECT * FROM affiliate._verify_decisions();
     RETURN QUERY SELECT * FROM affiliate._verify_references();
+    RETURN QUERY SELECT * FROM affiliate._verify_rollups();
     RETURN QUERY SELECT * FROM affiliate._verify_catalog();
 END
 $$;
@@ -95,19 +96,19 @@ BEGIN
     FROM (
         SELECT coalesce(c.customer_id, e.customer_id) AS customer_id, coalesce(c.transaction_id, e.transaction_id) AS transaction_id,
                coalesce(c.kind, e.kind) AS kind, c.version, c.is_test, c.gross, c.refunded, c.charged_back, e.last_version,
-               ARRAY[c.quantity, c.gross, c.refunded, c.charged_back, c.charged_back_count] AS header,
-               ARRAY[coalesce(e.quantity, 0), coalesce(e.gross, 0), coalesce(e.refunded, 0), coalesce(e.charged_back, 0), coalesce(e.charged_back_count, 0)] AS entries
+               ARRAY[c.quantity, c.new_customers, c.gross, c.discount, c.refunded, c.refunded_count, c.charged_back, c.charged_back_count] AS header,
+               coalesce(e.sums, '{0,0,0,0,0,0,0,0}') AS entries
         FROM affiliate.conversion AS c
-        FULL JOIN (SELECT n.customer_id, n.transaction_id, n.kind, n.program_no, max(n.version) AS last_version, sum(n.quantity) AS quantity,
-                          sum(n.gross) AS gross, sum(n.refunded) AS refunded, sum(n.charged_back) AS charged_back,
-                          sum(n.charged_back_count) AS charged_back_count
+        FULL JOIN (SELECT n.customer_id, n.transaction_id, n.kind, n.program_no, max(n.version) AS last_version,
+                          ARRAY[sum(n.quantity), sum(n.new_customers), sum(n.gross), sum(n.discount), sum(n.refunded), sum(n.refunded_count),
+                                sum(n.charged_back), sum(n.charged_back_count)] AS sums
                    FROM affiliate.conversion_entry AS n GROUP BY 1, 2, 3, 4) AS e
           ON (e.customer_id, e.transaction_id, e.kind, e.program_no) = (c.customer_id, c.transaction_id, c.kind, c.program_no)
     ) AS l
     CROSS JOIN LATERAL (VALUES
         -- test facts are decided, but not counted
         ('count_sum', CASE WHEN l.version IS NULL OR l.header <> l.entries AND NOT l.is_test THEN
-            format('The sum of the entries (quantity, gross, refunded, charged back, count) is %s, the conversion has %s.', l.entries, l.header) END),
+            format('The sum of the entries (quantity, new customers, gross, discount, refunded, refunds, charged back, chargebacks) is %s, the conversion has %s.', l.entries, l.header) END),
         ('count_versions', CASE WHEN l.last_version > l.version THEN format('The last entry has version %s, the conversion %s.', l.last_version, l.version) END),
         ('taken_back_range', CASE WHEN l.refunded < 0 OR l.charged_back < 0 OR l.refunded + l.charged_back > abs(l.gross) THEN
             format('Refunded %s and charged back %s of %s.', l.refunded, l.charged_back, l.gross) END)) AS v (code, detail)

@@ -38,7 +38,7 @@ SELECT set_eq($$
 SELECT is_empty($$SELECT c.relname, a.attname, r.role_name FROM pg_class AS c JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
     CROSS JOIN (VALUES ('affiliate_writer'), ('affiliate_admin')) AS r (role_name)
     WHERE c.relnamespace = 'affiliate'::regnamespace AND c.relkind = 'r'
-      AND a.attname IN ('recorded_at', 'recorded_by', 'written_xid', 'cluster_no', 'actor', 'acting_role', 'created_by', 'decided_by', 'requested_by')
+      AND a.attname IN ('recorded_at', 'recorded_by', 'written_xid', 'inserted_xid', 'visitor_added', 'cluster', 'actor', 'acting_role', 'created_by', 'decided_by', 'requested_by')
       AND (has_column_privilege(r.role_name, c.oid, a.attnum, 'INSERT') OR has_column_privilege(r.role_name, c.oid, a.attnum, 'UPDATE'))$$,
     'nobody gives actor, time or transaction (I18)');
 SELECT is_empty($$SELECT c.relname, r.role_name FROM pg_class AS c CROSS JOIN (VALUES ('affiliate_writer'), ('affiliate_admin')) AS r (role_name)
