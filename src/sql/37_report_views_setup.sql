@@ -62,6 +62,58 @@ BEGIN
         || affiliate._performance_query('{day,program,affiliate,campaign,product,country,conversion_type,method}', $$r.grain = 'day'$$, 'event');
     EXECUTE 'CREATE OR REPLACE VIEW affiliate.performance_monthly_by_event WITH (security_invoker = true) AS '
         || affiliate._performance_query('{month,program,affiliate,campaign,product,country,conversion_type,method}', $$r.grain = 'month'$$, 'event');
+
+    EXECUTE 'CREATE OR REPLACE VIEW affiliate.attribution_share WITH (security_invoker = true) AS
+        SELECT p.period AS month, p.program, coalesce(p.method, ''none'') AS method, p.currency, p.conversions,
+               round(p.conversions / nullif(sum(p.conversions) OVER (PARTITION BY p.period, p.program, p.currency), 0), 6) AS share,
+               p.gross, p.net_revenue, p.net_commission
+        FROM (' || affiliate._performance_query('{month,program,method}', $$r.grain = 'month' AND r.basis = 'sale' AND r.kind = 'transaction'$$, 'sale') || ') AS p';
+    EXECUTE 'CREATE OR REPLACE VIEW affiliate.refunds_and_disputes WITH (security_invoker = true) AS
+        SELECT p.period AS day, p.program, p.affiliate, p.product, p.country, p.currency, p.refunds, p.refunded, p.chargebacks, p.charged_back, p.reversed
+        FROM (' || affiliate._performance_query('{day,program,affiliate,product,country}', $$r.grain = 'day'$$, 'event') || ') AS p
+        WHERE (p.refunds, p.refunded, p.chargebacks, p.charged_back) <> (0, 0, 0, 0)';
+
+    CREATE OR REPLACE VIEW affiliate.attribution_conflicts WITH (security_invoker = true) AS
+    SELECT affiliate._month_of(affiliate._day(c.ordered_at, p.time_zone)) AS month, p.program_id AS program, f.affiliate_id AS affiliate,
+           o.affiliate_id AS other_affiliate, c.currency, count(*) AS conversions, sum(c.gross) AS gross, sum(m.net) AS net_commission
+    FROM affiliate.conversion AS c
+    JOIN affiliate.program AS p USING (program_no)
+    LEFT JOIN affiliate.affiliate AS f USING (affiliate_no)
+    CROSS JOIN LATERAL (SELECT DISTINCT (t.candidate ->> 'affiliate_no')::integer AS affiliate_no FROM jsonb_array_elements(c.candidates) AS t (candidate)) AS t
+    JOIN affiliate.affiliate AS o ON o.affiliate_no = t.affiliate_no AND o.affiliate_no IS DISTINCT FROM c.affiliate_no
+    CROSS JOIN LATERAL (SELECT coalesce(sum(n.accrued - n.reversed), 0) AS net FROM affiliate.commission AS n
+                        WHERE (n.customer_id, n.subject_id, n.subject_kind, n.program_no, n.level) = (c.customer_id, c.transaction_id, c.kind, c.program_no, 0)) AS m
+    WHERE c.is_conflict AND c.kind = 'transaction' AND NOT c.is_test
+    GROUP BY 1, 2, 3, 4, 5;
+
+    CREATE OR REPLACE VIEW affiliate.assists WITH (security_invoker = true) AS
+    SELECT affiliate._month_of(affiliate._day(c.ordered_at, p.time_zone)) AS month, p.program_id AS program, o.affiliate_id AS affiliate, t.method, t.code,
+           c.currency, count(*) AS conversions, sum(c.gross) AS gross
+    FROM affiliate.conversion AS c
+    JOIN affiliate.program AS p USING (program_no)
+    CROSS JOIN LATERAL (SELECT DISTINCT (t.candidate ->> 'affiliate_no')::integer AS affiliate_no, t.candidate ->> 'method' AS method, t.candidate ->> 'code' AS code
+                        FROM jsonb_array_elements(c.candidates) AS t (candidate)) AS t
+    JOIN affiliate.affiliate AS o ON o.affiliate_no = t.affiliate_no AND o.affiliate_no IS DISTINCT FROM c.affiliate_no
+    WHERE c.kind = 'transaction' AND NOT c.is_test
+    GROUP BY 1, 2, 3, 4, 5, 6;
+
+    CREATE OR REPLACE VIEW affiliate.review_share WITH (security_invoker = true) AS
+    SELECT coalesce(s.month, r.month) AS month, coalesce(s.program, r.program) AS program, coalesce(s.conversions, 0) AS conversions, coalesce(r.reviewed, 0) AS reviewed,
+           coalesce(r.reviews, 0) AS reviews, coalesce(r.open, 0) AS open, round(coalesce(r.reviewed, 0) / nullif(s.conversions, 0), 6) AS share
+    FROM (SELECT m.period AS month, m.program, sum(m.conversions) AS conversions FROM affiliate.performance_monthly AS m GROUP BY 1, 2 HAVING sum(m.conversions) <> 0) AS s
+    FULL JOIN (
+        SELECT affiliate._month_of(affiliate._day(coalesce(v.occurred_at, v.ordered_at, c.opened_at), p.time_zone)) AS month, p.program_id AS program,
+               count(DISTINCT (c.customer_id, c.subject_id)) AS reviewed, count(*) AS reviews, count(*) FILTER (WHERE c.state = 'open') AS open
+        FROM affiliate.review_case AS c
+        JOIN affiliate.program AS p USING (program_no)
+        LEFT JOIN affiliate.conversion AS v ON (v.customer_id, v.transaction_id, v.kind, v.program_no) = (c.customer_id, c.subject_id, 'transaction', c.program_no)
+        GROUP BY 1, 2) AS r ON (r.month, r.program) = (s.month, s.program);
+
+    CREATE OR REPLACE VIEW affiliate.rollup_progress WITH (security_invoker = true) AS
+    SELECT affiliate._rollup_watermark() IS NOT NULL AS in_use, s.watermark, pg_snapshot_xmin(pg_current_snapshot()) AS horizon,
+           CASE WHEN affiliate._rollup_watermark() IS NOT NULL THEN affiliate._written_rows(s.watermark, affiliate._last_xid()) END AS rows_above,
+           s.refreshed_at, s.rebuilt_at, s.steps, s.folded, s.failed, s.failed_at, s.last_error
+    FROM affiliate.rollup_state AS s;
 END
 $setup$;
 COMMENT ON FUNCTION affiliate._setup_report_views() IS 'Part of setup(): creates or replaces the views of reports.';

@@ -26,6 +26,7 @@ BEGIN
     PERFORM affiliate._setup_triggers();
     PERFORM affiliate._setup_views();
     PERFORM affiliate._setup_report_views();
+    PERFORM affiliate._comment_views();
     PERFORM affiliate._setup_guards();
     PERFORM affiliate._setup_owners();
     PERFORM affiliate._setup_grants();

@@ -194,6 +194,7 @@ DECLARE
     horizon xid8;
     until_xid xid8;
     rows_folded bigint;
+    known_zones jsonb := affiliate._time_zones(); -- one that changes meanwhile differs from what is noted, and all is built anew
 BEGIN
     INSERT INTO affiliate.rollup_state (name) VALUES ('rollup') ON CONFLICT DO NOTHING;
     SELECT * INTO state FROM affiliate.rollup_state AS s WHERE s.name = 'rollup' FOR UPDATE SKIP LOCKED;
@@ -205,7 +206,7 @@ BEGIN
     END IF;
     horizon := pg_snapshot_xmin(pg_current_snapshot());
     IF affiliate._rollup_watermark() IS NULL THEN
-        RETURN affiliate._build_rollups(horizon);
+        RETURN affiliate._build_rollups(horizon, known_zones);
     END IF;
     until_xid := affiliate._rollup_step_end(state.watermark, horizon, greatest(batch, 1));
     rows_folded := affiliate._written_rows(state.watermark, until_xid);
@@ -217,7 +218,7 @@ BEGIN
     END IF;
     UPDATE affiliate.rollup_state AS s
     SET watermark = until_xid, refreshed_at = clock_timestamp(), steps = s.steps + 1, folded = s.folded + rows_folded, last_error = NULL,
-        time_zones = (SELECT jsonb_object_agg(p.program_no, p.time_zone) FROM affiliate.program AS p);
+        time_zones = affiliate._time_zones() || known_zones;
     RETURN greatest(rows_folded, (until_xid < horizon)::integer);
 END
 $$;
@@ -237,7 +238,17 @@ END
 $$;
 COMMENT ON FUNCTION affiliate._written_rows(xid8, xid8) IS 'How many rows the streams have between two transaction ids.';
 
-CREATE FUNCTION affiliate._build_rollups(horizon xid8) RETURNS bigint
+CREATE FUNCTION affiliate._time_zones() RETURNS jsonb
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN (SELECT coalesce(jsonb_object_agg(p.program_no, p.time_zone), '{}') FROM affiliate.program AS p);
+END
+$$;
+COMMENT ON FUNCTION affiliate._time_zones() IS 'The time zone of each program.';
+
+CREATE FUNCTION affiliate._build_rollups(horizon xid8, known_zones jsonb) RETURNS bigint
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -249,11 +260,11 @@ BEGIN
     PERFORM affiliate._recount_clicks(horizon, '-infinity', 'infinity');
     UPDATE affiliate.rollup_state AS s
     SET watermark = horizon, cluster = affiliate._cluster(), refreshed_at = clock_timestamp(), rebuilt_at = clock_timestamp(), steps = s.steps + 1,
-        last_error = NULL, time_zones = (SELECT coalesce(jsonb_object_agg(p.program_no, p.time_zone), '{}') FROM affiliate.program AS p);
+        last_error = NULL, time_zones = affiliate._time_zones() || known_zones;
     RETURN 1;
 END
 $$;
-COMMENT ON FUNCTION affiliate._build_rollups(xid8) IS 'Part of rollup_refresh(): builds the rollups from nothing.';
+COMMENT ON FUNCTION affiliate._build_rollups(xid8, jsonb) IS 'Part of rollup_refresh(): builds the rollups from nothing.';
 
 --| Sums the months anew that have a day from `from_day` to before `to_day`, from the streams. Never needed: for whoever
 --| does not trust a sum. Waits for a refresh that is under way.
