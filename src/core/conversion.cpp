@@ -152,8 +152,7 @@ ConversionTarget Commissions::conversion(const Attribution &attribution, const O
     const Decision &decision = order.decision;
     row = decided(order, sale);
     target.effective_at = sale.latest_news_at;
-    target.cause = "report";
-    const ConversionRow *const before = file_.posted(row.transaction_id, false);
+    const ConversionRow *const before = file_.posted(row.transaction_id, Subject::transaction);
     note_candidates(decision, before, trace_, row);
     if (before != nullptr) row.stated_at = before->stated_at;
     if (!sale.completed_at) {
@@ -176,7 +175,7 @@ ConversionTarget Commissions::conversion(const Attribution &attribution, const O
     count(sale, row);
     if (sale.is_test) row.code = "test";
     if (sale.is_test || decision.affiliate_no == 0) return target;
-    Line const line{&attribution, &order, &sale, decision, row.transaction_id, false,
+    Line const line{&attribution, &order, &sale, decision, row.transaction_id, Subject::transaction,
                     sale.ordered_at, *sale.completed_at, *unit, row.ladder_counts};
     if (decision.is_stated && before != nullptr && before->stated_at) {
         if (is_nothing(sale, *before, program_)) row.code = "zero_amount"; // whatever other policies say by now
@@ -200,7 +199,7 @@ std::optional<ConversionTarget> Commissions::registration(const Attribution &att
     const Decision &decision = *attribution.registration;
     ConversionTarget target;
     ConversionRow &row = target.row;
-    row.registration = true;
+    row.subject = Subject::registration;
     row.affiliate_no = decision.affiliate_no;
     row.method = decision.method;
     row.code = decision.code;
@@ -211,7 +210,7 @@ std::optional<ConversionTarget> Commissions::registration(const Attribution &att
     row.is_test = !file_.customer.empty() && file_.customer.front().is_test;
     target.effective_at = *attribution.signup_at;
     target.cause = "registration";
-    const ConversionRow *const before = file_.posted(std::string(), true);
+    const ConversionRow *const before = file_.posted(std::string(), Subject::registration);
     note_candidates(decision, before, trace_, row);
     if (before != nullptr) row.stated_at = before->stated_at;
     const Affiliate *const affiliate = rulebook_.affiliate(decision.affiliate_no);
@@ -223,7 +222,7 @@ std::optional<ConversionTarget> Commissions::registration(const Attribution &att
     }
     if (row.is_test) row.code = "test";
     if (affiliate == nullptr || row.is_test) return target;
-    Line const line{&attribution, nullptr, nullptr, decision, std::string(), true,
+    Line const line{&attribution, nullptr, nullptr, decision, std::string(), Subject::registration,
                     *attribution.signup_at, *attribution.signup_at, Decimal::from_int(1), false};
     if (decision.is_stated) {
         add_stated_rules(line, *before, target);
@@ -240,6 +239,38 @@ std::optional<ConversionTarget> Commissions::registration(const Attribution &att
                              [](const Target &item) { return item.accrued.is_zero(); }))
             row.code = "rounds_to_zero";
     }
+    return target;
+}
+
+/// An event counts for whoever brought the trader; no rule pays for one yet (L1).
+ConversionTarget Commissions::event(const DecidedEvent &item) {
+    tried_.clear();
+    const Event &event = *item.event;
+    ConversionTarget target;
+    ConversionRow &row = target.row;
+    row.subject = Subject::event;
+    row.transaction_id = event.event_id;
+    row.affiliate_no = item.decision.affiliate_no;
+    row.method = item.decision.method;
+    row.code = item.decision.code;
+    row.ordered_at = row.occurred_at = event.occurred_at;
+    row.is_test = event.is_test;
+    if (item.purchase != nullptr) {
+        row.order_key = item.purchase->order_key;
+        row.is_test = row.is_test || item.purchase->is_test;
+    }
+    target.effective_at = event.occurred_at;
+    target.cause = "event";
+    note_candidates(item.decision, file_.posted(row.transaction_id, Subject::event), trace_, row);
+    if (!event.kind || item.decision.waits_until) {
+        row.state = ConversionState::waiting;
+        row.code = event.kind ? "purchase_waiting" : "unknown_event_type";
+        return target;
+    }
+    row.state = ConversionState::counted;
+    row.quantity = 1;
+    if (row.is_test) row.code = "test";
+    else if (row.affiliate_no != 0) row.code = "out_of_scope";
     return target;
 }
 
