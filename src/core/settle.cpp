@@ -83,7 +83,7 @@ void post_conversion(const ConversionTarget &target, const ConversionRow *before
         entry(old.affiliate_no, old, empty, "reattributed");
         if (target.row.has_totals()) entry(target.row.affiliate_no, empty, target.row, "reattributed");
     } else if (!same_totals(old, target.row)) {
-        entry(target.row.affiliate_no, old, target.row, target.cause == "registration" ? "registration" : "report");
+        entry(target.row.affiliate_no, old, target.row, target.cause);
     } else if (old.has_totals() && !old.same_group(target.row)) { // nothing but the place where reports show it
         entry(target.row.affiliate_no, old, target.row, "regrouped");
     }
@@ -128,7 +128,7 @@ CommissionRow commission_row(const ConversionTarget &conversion, const Target &t
                              const CommissionRow *before) {
     CommissionRow row;
     row.subject_id = conversion.row.transaction_id;
-    row.registration = conversion.row.registration;
+    row.subject = conversion.row.subject;
     row.currency = currency;
     row.rule_no = target.rule->no;
     row.level = target.rule->level;
@@ -201,6 +201,15 @@ const char *name(ConversionState state) noexcept {
     return "pending";
 }
 
+const char *name(Subject subject) noexcept {
+    switch (subject) {
+    case Subject::transaction: return "transaction";
+    case Subject::registration: return "registration";
+    case Subject::event: return "event";
+    }
+    return "event";
+}
+
 Settled decide(const CaseFile &file, const Rulebook &rulebook, Evaluator &evaluator, Positions &positions, Time now,
                bool trace) {
     Settled settled;
@@ -210,13 +219,14 @@ Settled decide(const CaseFile &file, const Rulebook &rulebook, Evaluator &evalua
     settled.attribution = attribute(file, rulebook, settled.news, positions, now, restart);
     auto const add = [&](ConversionTarget target) {
         ConversionRow &row = target.row;
-        if (const ConversionRow *before = file.posted(row.transaction_id, row.registration)) keep_stated(row, *before);
+        if (const ConversionRow *before = file.posted(row.transaction_id, row.subject)) keep_stated(row, *before);
         settled.conversions.push_back(std::move(target));
         if (trace) settled.tried.push_back(commissions.tried());
     };
     if (std::optional<ConversionTarget> target = commissions.registration(settled.attribution)) add(std::move(*target));
     for (const Order &order : settled.attribution.orders)
         for (const Sale *sale : order.lines) add(commissions.conversion(settled.attribution, order, *sale));
+    for (const DecidedEvent &event : settled.attribution.events) add(commissions.event(event));
     return settled;
 }
 
@@ -227,12 +237,12 @@ Outcome post(const CaseFile &file, const Settled &settled) {
     std::set<int> stage;
     std::set<const CommissionRow *> seen;
     for (const ConversionTarget &target : settled.conversions) {
-        const ConversionRow *const before = file.posted(target.row.transaction_id, target.row.registration);
+        const ConversionRow *const before = file.posted(target.row.transaction_id, target.row.subject);
         std::size_t const changes = outcome.conversions.size() + outcome.commissions.size();
         post_conversion(target, before, outcome);
         for (const Target &commission : target.commissions) {
             const CommissionRow *const posted =
-                file.posted(target.row.transaction_id, target.row.registration, commission.rule->no,
+                file.posted(target.row.transaction_id, target.row.subject, commission.rule->no,
                             commission.affiliate_no, commission.rule->level);
             if (posted != nullptr) seen.insert(posted);
             else if (commission.accrued.is_zero() && !commission.rule->second_stage()) continue;

@@ -27,8 +27,6 @@ private:
     Time recorded_at_ = GetCurrentTimestamp();
 };
 
-const char *subject_kind(bool registration) { return registration ? "registration" : "transaction"; }
-
 /// The rows of the decisions and of the ledger that are new; written together at the end.
 struct NewRows {
     static RowTable &conversion_table() {
@@ -99,7 +97,7 @@ void write_conversions(const std::vector<Outcome> &outcomes, NewRows &rows) {
             const ConversionRow &row = change.row;
             writer.put_text(outcome.customer_id);
             writer.put_text(row.transaction_id);
-            writer.put_text(subject_kind(row.registration));
+            writer.put_text(name(row.subject));
             writer.put(outcome.program_no);
             writer.put_text(name(row.state));
             writer.put_number(row.affiliate_no);
@@ -139,7 +137,7 @@ void write_conversions(const std::vector<Outcome> &outcomes, NewRows &rows) {
             for (const ConversionEntry &entry : change.entries) {
                 entries.put_text(outcome.customer_id);
                 entries.put_text(row.transaction_id);
-                entries.put_text(subject_kind(row.registration));
+                entries.put_text(name(row.subject));
                 entries.put(outcome.program_no);
                 entries.put(entry.version);
                 entries.put_number(entry.affiliate_no);
@@ -187,7 +185,7 @@ void write_commissions(const std::vector<Outcome> &outcomes, NewRows &rows) {
             const CommissionRow &row = change.row;
             writer.put_text(outcome.customer_id);
             writer.put_text(row.subject_id);
-            writer.put_text(subject_kind(row.registration));
+            writer.put_text(name(row.subject));
             writer.put(row.rule_no);
             writer.put(row.affiliate_no);
             writer.put_small(row.level);
@@ -213,7 +211,7 @@ void write_commissions(const std::vector<Outcome> &outcomes, NewRows &rows) {
             for (const Entry &entry : change.entries) {
                 entries.put_text(outcome.customer_id);
                 entries.put_text(row.subject_id);
-                entries.put_text(subject_kind(row.registration));
+                entries.put_text(name(row.subject));
                 entries.put(row.rule_no);
                 entries.put(row.affiliate_no);
                 entries.put_small(row.level);

@@ -114,6 +114,24 @@ END
 $$;
 COMMENT ON FUNCTION affiliate._refuse_other_click() IS 'Row trigger of click: a click_id re-sent with other content changes nothing.';
 
+CREATE FUNCTION affiliate._refuse_other_event() RETURNS trigger
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    NEW.recorded_at := OLD.recorded_at;
+    NEW.recorded_by := OLD.recorded_by;
+    IF NEW IS DISTINCT FROM OLD THEN
+        RAISE EXCEPTION USING ERRCODE = 'AF011',
+            MESSAGE = format('event "%s" is stored with other content', NEW.event_id),
+            DETAIL = 'An event never changes.',
+            HINT = 'Use an event_id once; what happened later is another event.', TABLE = 'event', SCHEMA = 'affiliate';
+    END IF;
+    RETURN NEW;
+END
+$$;
+COMMENT ON FUNCTION affiliate._refuse_other_event() IS 'Row trigger of event: an event_id re-sent with other content changes nothing.';
+
 CREATE FUNCTION affiliate._check_alias() RETURNS trigger
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp

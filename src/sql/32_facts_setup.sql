@@ -227,6 +227,7 @@ BEGIN
         CONSTRAINT dispute_report_pkey PRIMARY KEY (dispute_id, version)
     );
     COMMENT ON TABLE affiliate.dispute_report IS 'Append-only: earlier states of dispute rows.';
+    PERFORM affiliate._setup_events();
     PERFORM affiliate._setup_id_checks();
 END
 $setup$;
@@ -254,6 +255,9 @@ BEGIN
             -- news that names its original only has no customer
             ('transaction', '{transaction_id,customer_id,order_id,account_id,original_transaction_id,original_account_id,original_challenge_id}',
              '{customer_id,order_id,account_id,original_transaction_id,original_account_id,original_challenge_id}'),
+            -- likewise an event that names its transaction only
+            ('event', '{event_id,event_type,customer_id,transaction_id,account_id,challenge_id,original_account_id,original_challenge_id}',
+             '{customer_id,transaction_id,account_id,challenge_id,original_account_id,original_challenge_id}'),
             ('transaction_ref', '{external_id,transaction_id,source,kind}', '{source,kind}'),
             ('dispute', '{dispute_id,transaction_id,customer_id,ref_external_id,ref_source,ref_kind}', '{transaction_id,customer_id,ref_external_id,ref_source,ref_kind}')
             ) AS w (table_name, columns, may_be_empty)

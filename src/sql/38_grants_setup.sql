@@ -49,7 +49,7 @@ LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $setup$
 DECLARE
-    facts constant text[] := '{visitor_customer,customer,customer_alias,account,transaction,transaction_ref,dispute}';
+    facts constant text[] := '{visitor_customer,customer,customer_alias,account,transaction,transaction_ref,dispute,event}';
     name text;
     granted record;
 BEGIN

@@ -115,9 +115,9 @@ BEGIN
     FOR wanted IN
         SELECT a.attrelid::regclass AS table_name, a.attname AS column_name, w.expression
         FROM (VALUES
-            ('{click,customer,account,transaction}'::text[], 'program_id', 'affiliate._default_program()'),
+            ('{click,customer,account,transaction,event}'::text[], 'program_id', 'affiliate._default_program()'),
             ('{click}', 'clicked_at', 'affiliate._now()'),
-            ('{click,visitor_customer,customer,customer_pii,customer_alias,account,transaction,transaction_ref,dispute,pending_input}', 'recorded_at', 'affiliate._now()'),
+            ('{click,visitor_customer,customer,customer_pii,customer_alias,account,transaction,transaction_ref,dispute,event,pending_input}', 'recorded_at', 'affiliate._now()'),
             ('{visitor_customer}', 'seen_at', 'affiliate._now()'),
             ('{refund_match}', 'matched_at', 'affiliate._now()'),
             ('{affiliate_position}', 'settled_at', 'affiliate._now()'),

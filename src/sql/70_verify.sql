@@ -171,6 +171,7 @@ BEGIN
         SELECT t.customer_id, 'transaction ' || t.transaction_id, t.program_id FROM affiliate.transaction AS t
         UNION ALL SELECT c.customer_id, 'customer ' || c.customer_id, c.program_id FROM affiliate.customer AS c
         UNION ALL SELECT a.customer_id, 'account ' || a.account_id, a.program_id FROM affiliate.account AS a
+        UNION ALL SELECT e.customer_id, 'event ' || e.event_id, e.program_id FROM affiliate.event AS e
         UNION ALL SELECT c.customer_id, 'click ' || c.click_id, c.program_id FROM affiliate.click AS c
     ) AS f (customer_id, subject, program_id)
     WHERE f.program_id NOT IN (SELECT p.program_id FROM affiliate.program AS p);
@@ -193,14 +194,17 @@ BEGIN
     LEFT JOIN affiliate.program AS p USING (program_no)
     LEFT JOIN affiliate.affiliate AS f USING (affiliate_no)
     LEFT JOIN affiliate.transaction AS t ON t.transaction_id = c.transaction_id AND c.kind = 'transaction'
-    LEFT JOIN affiliate.customer_alias AS a ON a.customer_id = t.customer_id
+    LEFT JOIN affiliate.event AS e ON e.event_id = c.transaction_id AND c.kind = 'event'
+    CROSS JOIN LATERAL (SELECT coalesce(t.customer_id, e.customer_id) AS customer_id) AS o
+    LEFT JOIN affiliate.customer_alias AS a ON a.customer_id = o.customer_id
     CROSS JOIN LATERAL (VALUES
         ('unknown_program', CASE WHEN p.program_id IS NULL THEN format('There is no program %s.', c.program_no) END),
         ('unknown_affiliate', CASE WHEN c.affiliate_no IS NOT NULL AND f.affiliate_id IS NULL THEN format('There is no affiliate %s.', c.affiliate_no) END),
         -- a fact that is gone is never silently a reversal (POSTGRES.md 27)
-        ('fact_missing', CASE WHEN c.kind = 'transaction' AND t.transaction_id IS NULL THEN 'The transaction it came from is gone.' END),
-        ('fact_moved', CASE WHEN t.customer_id NOT IN ('', c.customer_id) AND a.canonical_id IS DISTINCT FROM c.customer_id THEN
-            format('Its transaction belongs to customer "%s".', t.customer_id) END)) AS v (code, detail)
+        ('fact_missing', CASE WHEN c.kind = 'transaction' AND t.transaction_id IS NULL THEN 'The transaction it came from is gone.'
+                              WHEN c.kind = 'event' AND e.event_id IS NULL THEN 'The event it came from is gone.' END),
+        ('fact_moved', CASE WHEN o.customer_id NOT IN ('', c.customer_id) AND a.canonical_id IS DISTINCT FROM c.customer_id THEN
+            format('Its %s belongs to customer "%s".', c.kind, o.customer_id) END)) AS v (code, detail)
     WHERE v.detail IS NOT NULL;
 END
 $$;

@@ -45,7 +45,7 @@ BEGIN
         ('waiting conversions', (SELECT count(*)::text FROM affiliate.conversion AS c WHERE c.state = 'waiting'), 'ok', NULL),
         ('unplaced news', (SELECT count(*)::text FROM affiliate.pending_input AS i WHERE i.kind = 'transaction' AND i.state = 'waiting'),
             CASE WHEN EXISTS (SELECT FROM affiliate.pending_input AS i WHERE i.kind = 'transaction' AND i.state = 'waiting') THEN 'warn' ELSE 'ok' END,
-            'Refunds, disputes or references name transactions that have not arrived; see affiliate.waiting.'),
+            'Refunds, disputes, events or references name transactions that have not arrived; see affiliate.waiting.'),
         ('rejected input', (SELECT count(*)::text FROM affiliate.pending_input AS i WHERE i.state = 'rejected'),
             CASE WHEN EXISTS (SELECT FROM affiliate.pending_input AS i WHERE i.state = 'rejected') THEN 'warn' ELSE 'ok' END,
             'Some input could not be understood; see affiliate.pending_input.'),
