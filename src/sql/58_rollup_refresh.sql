@@ -196,7 +196,6 @@ DECLARE
     rows_folded bigint;
     known_zones jsonb := affiliate._time_zones(); -- one that changes meanwhile differs from what is noted, and all is built anew
 BEGIN
-    INSERT INTO affiliate.rollup_state (name) VALUES ('rollup') ON CONFLICT DO NOTHING;
     SELECT * INTO state FROM affiliate.rollup_state AS s WHERE s.name = 'rollup' FOR UPDATE SKIP LOCKED;
     IF NOT FOUND OR NOT affiliate._is_restored() THEN
         RETURN 0;
@@ -322,8 +321,7 @@ LANGUAGE plpgsql VOLATILE STRICT PARALLEL UNSAFE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    INSERT INTO affiliate.rollup_state AS s (name, failed, failed_at, last_error) VALUES ('rollup', 1, clock_timestamp(), left(message, 1000))
-    ON CONFLICT (name) DO UPDATE SET failed = s.failed + 1, failed_at = excluded.failed_at, last_error = excluded.last_error;
+    UPDATE affiliate.rollup_state AS s SET failed = s.failed + 1, failed_at = clock_timestamp(), last_error = left(message, 1000);
 END
 $$;
 REVOKE ALL ON FUNCTION affiliate._rollup_failed(text) FROM PUBLIC;
