@@ -136,3 +136,4 @@ programs_run() {
 
 step_storm() { programs_run test/storm; }
 step_model() { programs_run test/model; }
+step_upgrade() { programs_run test/upgrade; }
