@@ -290,7 +290,7 @@ void place_chargeback_events(const CaseFile &file, std::vector<Draft> &drafts, T
         } else if (!event.is_test) {
             news.reviews.push_back({"chargeback_without_sale", event.event_id,
                                     event.transaction_id.empty() ? "it names no transaction"
-                                                                 : "the transaction it names is unknown"});
+                                                                 : "the transaction it names is no sale that is known"});
         }
     }
 }

@@ -137,6 +137,7 @@ private:
                           !s.original_challenge_id.empty();
         if (s.effect == Effect::refund || s.effect == Effect::chargeback || s.effect == Effect::correction) {
             if (s.original_transaction_id.empty()) has_refund_without_reference_ = true;
+            news_files_[s.transaction_id] = &file;
         } else {
             sale_files_[s.transaction_id] = &file;
         }
@@ -193,6 +194,10 @@ private:
         };
         reads().events.each(ids_, [&](const Row &row) { return add_event(file(row.text(0), program_no(row.text(1))), row); });
         reads().anonymous_events.each(sale_ids_, [&](const Row &row) { return add_event(sale_files_[row.text(5)], row); });
+        // One that names a refund, say, is of no sale, but it is the customer's.
+        std::vector<std::string> news_ids;
+        for (const auto &[id, unused] : news_files_) news_ids.push_back(id);
+        reads().anonymous_events.each(news_ids, [&](const Row &row) { return add_event(news_files_[row.text(5)], row); });
     }
 
     void read_customers() {
@@ -354,7 +359,7 @@ private:
     std::unordered_map<std::string, std::string> canonical_;
     std::unordered_map<std::string, std::vector<std::string>> aliases_;
     std::map<std::pair<std::string, int>, CaseFile> files_;
-    std::unordered_map<std::string, CaseFile *> sale_files_;
+    std::unordered_map<std::string, CaseFile *> sale_files_, news_files_; ///< by transaction
     std::unordered_map<std::string, std::vector<CaseFile *>> named_clicks_;
     std::vector<std::string> sale_ids_;
     std::set<std::string> large_;

@@ -52,8 +52,8 @@ COMMENT ON FUNCTION affiliate.reassign(text, text, text, text, timestamptz, text
 --|   its lines earn.
 --| * `reject` leaves what was decided: of `self_referral` nobody earns.
 --| * Of all other kinds (`declared_changed`, `unknown_click`, `unknown_coupon`, `unknown_affiliate`, `original_missing`,
---|   `refund_without_sale`, `adjustment_without_sale`, `refund_mismatch`, `refund_above_sale`) `approve` and `reject` are
---|   recorded only; what they say is written as a fact, a row of the rulebook, or with `reassign`.
+--|   `refund_without_sale`, `chargeback_without_sale`, `adjustment_without_sale`, `refund_mismatch`, `refund_above_sale`)
+--|   `approve` and `reject` are recorded only; what they say is written as a fact, a row of the rulebook, or with `reassign`.
 --| * `ignore` is recorded only.
 --|
 --| Errors: `AF030` the case is closed, or nobody was stopped in it; `AF033` no such case, unknown action, or an affiliate

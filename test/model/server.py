@@ -13,6 +13,8 @@ STATE_SQL = """SELECT json_build_object(
  'conversions', (SELECT json_agg(json_build_array(c.transaction_id, c.state, a.affiliate_id, c.quantity, c.gross::text, c.refunded::text,
      c.charged_back::text, c.purchase_number, c.code, c.method)) FROM affiliate.conversion c LEFT JOIN affiliate.affiliate a USING (affiliate_no)
      WHERE c.kind = 'transaction' AND NOT c.is_test),
+ 'events', (SELECT json_agg(json_build_array(c.transaction_id, c.state, a.affiliate_id, c.quantity)) FROM affiliate.conversion c
+     LEFT JOIN affiliate.affiliate a USING (affiliate_no) WHERE c.kind = 'event'),
  'commissions', (SELECT json_agg(json_build_array(m.subject_id, p.plan_id, p.version, r.sequence_no, a.affiliate_id, m.level, m.accrued::text,
      m.reversed::text, m.paid::text, m.is_void, to_char(m.eligible_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS.US'), m.stated_at IS NOT NULL, v.state))
      FROM affiliate.commission m JOIN affiliate.plan_rule r USING (rule_no) JOIN affiliate.plan p USING (plan_no)
@@ -126,6 +128,7 @@ class ServerState:
                                      'void': void, 'eligible_at': eligible, 'stated': stated, 'word': word}
         for customer, program, account, affiliate, begins, ends in data['ownerships'] or []:
             self.ownerships[(customer, program, account)] = (affiliate, begins, ends)
+        self.events = {name: (state, affiliate, quantity) for name, state, affiliate, quantity in data['events'] or []}
         self.entries = (data['entries'], data['conversion_entries'])
         self.facts = data['facts']
         self.unbalanced = data['unbalanced']

@@ -28,11 +28,12 @@ private:
 
 /// One piece of news: what it says of its row, everything else unknown.
 struct NewsItem {
-    enum class Kind : std::uint8_t { transaction, dispute, customer, click } kind = Kind::transaction;
+    enum class Kind : std::uint8_t { transaction, dispute, customer, click, event } kind = Kind::transaction;
     TransactionState transaction;
     DisputeState dispute;
     CustomerState customer;
     Click click;
+    Event event;
 };
 
 struct History {
@@ -134,6 +135,8 @@ public:
         int const sales = 1 + choose_.below(4);
         for (int i = 0; i < sales; ++i) sale("s" + std::to_string(i), i);
         if (choose_.one_in(4)) follower("x", "", Effect::refund);
+        int const events = choose_.below(4);
+        for (int i = 0; i < events; ++i) event("e" + std::to_string(i));
         if (choose_.one_in(4)) {
             Override item;
             item.no = 1;
@@ -174,6 +177,18 @@ private:
         item.click_id = id;
         item.affiliate_no = choose_.any_of({alice, bob, carol, 99});
         item.clicked_at = choose_.moment(8);
+    }
+
+    void event(const std::string &id) {
+        Event &item = add(NewsItem::Kind::event).event;
+        item.event_id = id;
+        item.kind = choose_.any_of({EventKind::funded, EventKind::evaluation_passed, EventKind::chargeback_filed,
+                                    EventKind::reset_purchased});
+        if (choose_.one_in(8)) item.kind.reset();
+        item.occurred_at = choose_.moment();
+        item.transaction_id = choose_.any_of({"s0", "", "s1", "never"});
+        item.account_id = choose_.any_of({"", "acc1", "acc2"});
+        if (choose_.one_in(4)) item.original_account_id = "acc1";
     }
 
     /// A report of a transaction, dated by status_at, which is another one for each report of one row.
@@ -355,6 +370,10 @@ inline void arrive(Story &s, const NewsItem &news, Time at) {
         s.customers.back().recorded_at = at;
         break;
     }
+    case NewsItem::Kind::event:
+        s.events.push_back(news.event);
+        s.events.back().recorded_at = at;
+        break;
     case NewsItem::Kind::click:
         s.clicks.push_back(news.click);
         s.clicks.back().recorded_at = at;

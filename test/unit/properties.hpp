@@ -109,6 +109,11 @@ inline void check_decisions(const Story &s, const Settled &settled) {
         for (const Sale *line : order.lines)
             must(s.owner(line->row->transaction_id) == order.decision.affiliate_no, "I4 one owner per order: " + order.key);
     }
+    for (const DecidedEvent &event : settled.attribution.events) {
+        if (event.purchase == nullptr) continue;
+        int const owner = event.purchase->is_void ? nobody : s.owner(event.purchase->row->transaction_id);
+        must(event.decision.affiliate_no == owner, "L1 an event belongs to whom its purchase does: " + event.event->event_id);
+    }
     for (const ConversionTarget &target : settled.conversions) {
         const Sale *sale = nullptr;
         for (const Sale &item : settled.news.sales)

@@ -1,6 +1,6 @@
 -- Events arrive in any order, before their purchase too, and under any id of the customer; the end is the same.
 BEGIN;
-SELECT plan(20);
+SELECT plan(21);
 \ir _chain.sql
 
 -- an event that names its customer, before the purchase that it names
@@ -35,6 +35,11 @@ INSERT INTO affiliate.transaction (program_id, transaction_id, original_transact
 VALUES ('main', 'n-refund', 'never', 'refund', 'completed', 'USD', '2025-03-10');
 SELECT pg_temp.happen('n2', 'funded', purchase => 'n-refund');
 SELECT is((SELECT reason FROM affiliate.settle_queue WHERE transaction_id = 'n-refund'), 'waits for its transaction', 'an event of a refund without customer waits');
+
+INSERT INTO affiliate.transaction (program_id, customer_id, transaction_id, original_transaction_id, transaction_type, status, currency, completed_at)
+VALUES ('main', 'b', 'b1-adjustment', 'b1', 'adjustment', 'completed', 'USD', '2025-03-10');
+SELECT pg_temp.happen('b8', 'funded', purchase => 'b1-adjustment');
+SELECT is(pg_temp.events('b8'), 'b8 bob ownership 1', 'one of a row that is no sale is the customer''s');
 
 -- another id of the customer, and programs
 INSERT INTO affiliate.customer_alias (customer_id, canonical_id) VALUES ('b-phone', 'b');
