@@ -53,6 +53,9 @@ BEGIN
             'Triggers, owners or privileges are not as they should be: see affiliate.verify(), run affiliate.setup().'),
         ('drain job', affiliate._drain_job(), CASE affiliate._drain_job() WHEN 'none' THEN 'warn' ELSE 'ok' END,
             'No pg_cron job of yours in this database: affiliate.schedule_jobs(), or another timer.'),
+        ('subscription', CASE WHEN affiliate._is_subscriber() THEN 'subscriber' ELSE 'none' END,
+            CASE WHEN affiliate._is_subscriber() THEN 'warn' ELSE 'ok' END,
+            'The ledger comes from another server: nothing is drained here. To take over see docs/operations.md, Replication.'),
         ('oldest transaction', coalesce((SELECT date_trunc('second', at - min(a.xact_start))::text FROM pg_stat_activity AS a
                                          WHERE a.backend_xid IS NOT NULL AND a.datname = current_database()), 'none'),
             CASE WHEN EXISTS (SELECT FROM pg_stat_activity AS a WHERE a.backend_xid IS NOT NULL AND a.datname = current_database()
