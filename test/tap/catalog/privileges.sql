@@ -59,7 +59,7 @@ SELECT set_eq($$SELECT p.proname::text FROM pg_proc AS p WHERE p.pronamespace = 
     regexp_split_to_array('version,balance,find_conversion,explain,owner_of,attribute,quote_commission,health,verify,check_rule_text,evaluate_rule_text,
         rule_functions,rule_operators,new_click_id,_now,_default_program,_affiliate_no,_program_no,_refuse_argument,_quoted,_explain,
         _filled_in,_plain_reason,_find_by_key,_find_by_reading,_drain_job,_verify_ledger,_verify_counts,_verify_decisions,
-        _verify_references,_verify_catalog,_guard_triggers,_rulebook_tables', ',\s*'), 'readers ask, and call what the answers are made of');
+        _verify_references,_verify_catalog,_guard_triggers,_rulebook_tables,_sequences_behind,_is_subscriber', ',\s*'), 'readers ask, and call what the answers are made of');
 SELECT set_eq($$SELECT p.proname::text FROM pg_proc AS p WHERE p.pronamespace = 'affiliate'::regnamespace AND p.proname LIKE '\_%'
     AND has_function_privilege('affiliate_admin', p.oid, 'EXECUTE') AND NOT has_function_privilege('affiliate_reader', p.oid, 'EXECUTE')$$,
     regexp_split_to_array('_concerned_program,_rulebook_scope,_rebuild_upline,_id_columns,_is_amount,_audit,_force_sync,_drain_failed,_cron_hint', ',\s*'), 'of the inner functions administrators call these, too');
