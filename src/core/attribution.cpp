@@ -24,8 +24,8 @@ Fold::Fold(const CaseFile &file, const Rulebook &rulebook, const News &news, Pos
       touches_(file, rulebook) {
     result_.orders = orders_of(news, program_);
     for (const ConversionRow &row : file.conversions)
-        if (row.stated_at && row.registration) stated_registration_ = &row;
-        else if (row.stated_at) stated_lines_[row.transaction_id] = &row;
+        if (row.stated_at && row.subject == Subject::registration) stated_registration_ = &row;
+        else if (row.stated_at && row.subject == Subject::transaction) stated_lines_[row.transaction_id] = &row;
     for (const Order &order : result_.orders)
         for (const Sale *line : order.lines)
             if (const ConversionRow *row = stated(*line); row != nullptr && holds_number(*line, *row))
@@ -50,6 +50,7 @@ Attribution Fold::run() {
         if (decided_.count(&order) == 0) decide_special(order);
     for (Order &order : result_.orders) note_conflict(order.decision);
     move_remaining_clicks();
+    for (const Event &event : file_.events) decide_event(event);
     review_declarations();
     return std::move(result_);
 }
@@ -84,7 +85,7 @@ bool Fold::stands(const ConversionRow &row, const Override *item, const Decision
     if (is_overridden && decision.affiliate_no != row.affiliate_no) return false;
     bool of_owner = false, of_other = false;
     for (const CommissionRow &commission : file_.commissions) {
-        if (!commission.stated_at || commission.level != 0 || commission.registration != row.registration ||
+        if (!commission.stated_at || commission.level != 0 || commission.subject != row.subject ||
             commission.subject_id != row.transaction_id)
             continue;
         (commission.affiliate_no == row.affiliate_no ? of_owner : of_other) = true;
@@ -120,11 +121,11 @@ const Override *Fold::override_for(const Order &order) const {
     return found;
 }
 
-/// Of the overrides of all the customer does; one of an order leaves the registration alone.
-const Override *Fold::override_of_registration(Time signup_at) const {
+/// Of the overrides of all the customer does; one of an order leaves everything else alone.
+const Override *Fold::override_of_customer(Time at) const {
     const Override *found = nullptr;
     for (const Override &item : file_.overrides)
-        if (item.transaction_id.empty() && item.from <= signup_at && signup_at < item.until &&
+        if (item.transaction_id.empty() && item.from <= at && at < item.until &&
             (found == nullptr || item.no > found->no))
             found = &item;
     return found;
@@ -273,7 +274,7 @@ void Fold::register_customer() {
     if (!result_.signup_at) return;
     Time const signed_up = *result_.signup_at;
     Decision decision;
-    const Override *const item = override_of_registration(signed_up);
+    const Override *const item = override_of_customer(signed_up);
     if (item != nullptr) decision.candidates.push_back(override_candidate(*item, signed_up));
     touches_.at_registration(signed_up, touches_.registration_recorded_by(), decision.candidates);
     decide_registration(decision);

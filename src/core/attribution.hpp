@@ -68,6 +68,20 @@ std::vector<Order> orders_of(const News &news, const Program &program);
 const Sale *original_of(const Sale &line, const std::vector<Order> &orders, const std::vector<Account> &accounts) noexcept;
 bool names_original(const Sale &line) noexcept;
 
+/// What an original is known by. The first that is given counts.
+struct OriginalKeys {
+    std::string_view transaction_id, account_id, challenge_id;
+};
+const Sale *original_by(const OriginalKeys &keys, const std::vector<Order> &orders, const std::vector<Account> &accounts,
+                        const Sale *except = nullptr) noexcept;
+
+/// An event, the purchase it hangs on (nullptr: none is known), and whose it is.
+struct DecidedEvent {
+    const Event *event;
+    const Sale *purchase;
+    Decision decision;
+};
+
 struct Ownership {
     std::string account_id;
     int affiliate_no = 0;
@@ -81,6 +95,7 @@ struct Ownership {
 struct Attribution {
     std::vector<Order> orders; ///< in fold order, those not completed last
     std::vector<Ownership> ownerships; ///< in the order in which they began to cover
+    std::vector<DecidedEvent> events;  ///< in the order of the case file
     std::optional<Decision> registration;
     std::optional<Time> signup_at; ///< as it is known now
     std::vector<Review> reviews;

@@ -39,6 +39,14 @@ struct DisputeState {
     int version = 0;
 };
 
+/// A row of affiliate.event, which never changes (L1).
+struct Event {
+    std::string event_id, transaction_id, account_id, challenge_id, original_account_id, original_challenge_id;
+    std::optional<EventKind> kind; ///< nullopt: a word that affiliate.event_type does not know
+    Time occurred_at = 0, recorded_at = 0;
+    bool is_test = false;
+};
+
 struct CustomerState {
     std::string customer_id, declared_affiliate, campaign_id, click_id, language, country, kyc_status, sales_status,
         payment_fingerprint;
@@ -93,26 +101,44 @@ struct PostedOwnership {
 enum class ConversionState : std::uint8_t { pending, waiting, counted, void_ };
 const char *name(ConversionState state) noexcept;
 
+/// What a conversion came from; its id is a transaction_id, empty, or an event_id.
+enum class Subject : std::uint8_t { transaction, registration, event };
+const char *name(Subject subject) noexcept;
+
 /// A row of affiliate.conversion: the decision, and the running totals of its conversion_entries.
 struct ConversionRow {
-    std::string transaction_id, code, order_key, currency, fx_source;
+    std::string transaction_id; ///< id of the subject
+    std::string code, order_key, currency, fx_source;
     std::string candidates;             ///< JSON; empty: as stored, of which only the digest is read
     std::int64_t candidates_digest = 0; ///< candidates_digest() of them
-    bool registration = false;
+    Subject subject = Subject::transaction;
     ConversionState state = ConversionState::pending;
     int affiliate_no = 0, purchase_number = 0, agreement_no = 0, plan_no = 0, version = 0;
     Method method = Method::none;
     bool is_conflict = false, ladder_counts = false, is_test = false;
     std::optional<Time> ordered_at, occurred_at, taken_back_at, ladder_reversed_at, fx_valid_from, stated_at;
     std::optional<Decimal> fx_rate;
-    int quantity = 0, charged_back_count = 0;
-    Decimal gross, refunded, charged_back;
+    std::string conversion_type, product, country; ///< for reports, as campaign_no
+    int campaign_no = 0;
+    int quantity = 0, new_customers = 0, refunded_count = 0, charged_back_count = 0;
+    Decimal gross, discount, refunded, charged_back;
+
+    bool has_totals() const noexcept {
+        return quantity != 0 || new_customers != 0 || refunded_count != 0 || charged_back_count != 0 ||
+               !gross.is_zero() || !discount.is_zero() || !refunded.is_zero() || !charged_back.is_zero();
+    }
+    /// What reports group it by, beside affiliate and currency. Nothing is decided by it.
+    bool same_group(const ConversionRow &other) const {
+        return conversion_type == other.conversion_type && product == other.product && country == other.country &&
+               campaign_no == other.campaign_no && method == other.method && occurred_at == other.occurred_at;
+    }
 };
 
 /// A row of affiliate.commission.
 struct CommissionRow {
     std::string subject_id, currency, hold_reason;
-    bool registration = false, is_void = false, is_provisional = false;
+    Subject subject = Subject::transaction;
+    bool is_void = false, is_provisional = false;
     int rule_no = 0, affiliate_no = 0, level = 0, version = 0, ladder_no = 0, ladder_position = 0;
     Decimal accrued, reversed, paid, accrued_when_paid;
     std::optional<Decimal> cap_room, uncapped_accrued, uncapped_net;
@@ -136,6 +162,7 @@ struct CaseFile {
     std::vector<CustomerState> customer;        ///< every state of every id, by version
     std::vector<TransactionState> transactions; ///< grouped by transaction, by version
     std::vector<DisputeState> disputes;         ///< grouped by dispute, by version
+    std::vector<Event> events;                  ///< by id
     std::vector<Click> clicks;
     std::vector<Account> accounts;
     std::vector<Override> overrides;
@@ -145,16 +172,16 @@ struct CaseFile {
     std::vector<CommissionRow> commissions;
 
     /// What was posted before; nullptr where nothing was.
-    const ConversionRow *posted(const std::string &transaction_id, bool registration) const noexcept {
+    const ConversionRow *posted(const std::string &subject_id, Subject subject) const noexcept {
         for (const ConversionRow &row : conversions)
-            if (row.registration == registration && row.transaction_id == transaction_id) return &row;
+            if (row.subject == subject && row.transaction_id == subject_id) return &row;
         return nullptr;
     }
-    const CommissionRow *posted(const std::string &subject_id, bool registration, int rule_no, int affiliate_no,
+    const CommissionRow *posted(const std::string &subject_id, Subject subject, int rule_no, int affiliate_no,
                                 int level) const noexcept {
         for (const CommissionRow &row : commissions)
             if (row.rule_no == rule_no && row.affiliate_no == affiliate_no && row.level == level &&
-                row.registration == registration && row.subject_id == subject_id)
+                row.subject == subject && row.subject_id == subject_id)
                 return &row;
         return nullptr;
     }

@@ -2,11 +2,14 @@
 // One conversion as it should be: what it counts for, and which commissions hang on it (SEMANTICS M5, M8, M9, M11).
 #include <algorithm>
 
+#include "core/json.hpp"
 #include "core/rule.hpp"
 
 namespace affiliate::core {
 
 namespace {
+
+constexpr std::size_t kGroupBytesMax = 200; ///< of a product or country that reports group by
 
 bool counts_in(const Sale &line, const Program &program) {
     return line.completed_at && !line.is_void && !is_upgrade(line, program) &&
@@ -113,17 +116,31 @@ void Commissions::place(const Order &order, const Sale &sale, const ConversionRo
 }
 
 /// What a completed sale with a rate counts for: its state and totals.
-void Commissions::count(const Sale &sale, ConversionRow &row) {
+void Commissions::count(const Order &order, const Sale &sale, ConversionRow &row) const {
     row.state = sale.is_void ? ConversionState::void_ : ConversionState::counted;
     if (sale.row->effect == Effect::sale)
         row.charged_back_count = sale.charged_back_count; // a chargeback after a void only counts (M6)
     if (!sale.is_void) row.taken_back_at = sale.taken_at;
-    if (!sale.is_void && sale.row->effect == Effect::sale) { // payouts and credits are no revenue
-        row.quantity = 1;
-        row.gross = sale.gross;
-        row.refunded = sale.refunded;
-        row.charged_back = sale.charged_back;
-    }
+    if (sale.is_void || sale.row->effect != Effect::sale) return; // payouts and credits are no revenue
+    row.quantity = 1;
+    row.new_customers = row.purchase_number == 1 && first_counting_line(order, program_) == &sale ? 1 : 0;
+    row.gross = sale.gross;
+    row.discount = sale.discount.value_or(Decimal{});
+    row.refunded = sale.refunded;
+    row.refunded_count = sale.refunded.is_zero() ? 0 : 1;
+    row.charged_back = sale.charged_back;
+}
+
+/// What reports group it by, `sale` being the one that it is or belongs to. Keys of reports are as long as a key may be.
+void Commissions::describe(std::string type, const Decision &decision, const Sale *sale, Time at, ConversionRow &row) const {
+    row.conversion_type = std::move(type);
+    row.country = clipped(customer_value(file_, &CustomerState::country, at), kGroupBytesMax);
+    if (const Candidate *won = decision.won()) row.campaign_no = won->campaign_no;
+    if (sale == nullptr) return;
+    row.product = clipped(sale->product_id, kGroupBytesMax);
+    if (row.campaign_no != 0 || sale->campaign_id.empty()) return;
+    auto const it = rulebook_.campaign_by_id.find({program_.no, sale->campaign_id});
+    if (it != rulebook_.campaign_by_id.end()) row.campaign_no = it->second;
 }
 
 /// The owner's rules, and those of his uplines.
@@ -152,8 +169,7 @@ ConversionTarget Commissions::conversion(const Attribution &attribution, const O
     const Decision &decision = order.decision;
     row = decided(order, sale);
     target.effective_at = sale.latest_news_at;
-    target.cause = "report";
-    const ConversionRow *const before = file_.posted(row.transaction_id, false);
+    const ConversionRow *const before = file_.posted(row.transaction_id, Subject::transaction);
     note_candidates(decision, before, trace_, row);
     if (before != nullptr) row.stated_at = before->stated_at;
     if (!sale.completed_at) {
@@ -173,10 +189,11 @@ ConversionTarget Commissions::conversion(const Attribution &attribution, const O
         row.code = "fx_missing";
         return target;
     }
-    count(sale, row);
+    count(order, sale, row);
+    describe(sale.row->type, decision, &sale, *sale.completed_at, row);
     if (sale.is_test) row.code = "test";
     if (sale.is_test || decision.affiliate_no == 0) return target;
-    Line const line{&attribution, &order, &sale, decision, row.transaction_id, false,
+    Line const line{&attribution, &order, &sale, decision, row.transaction_id, Subject::transaction,
                     sale.ordered_at, *sale.completed_at, *unit, row.ladder_counts};
     if (decision.is_stated && before != nullptr && before->stated_at) {
         if (is_nothing(sale, *before, program_)) row.code = "zero_amount"; // whatever other policies say by now
@@ -200,7 +217,7 @@ std::optional<ConversionTarget> Commissions::registration(const Attribution &att
     const Decision &decision = *attribution.registration;
     ConversionTarget target;
     ConversionRow &row = target.row;
-    row.registration = true;
+    row.subject = Subject::registration;
     row.affiliate_no = decision.affiliate_no;
     row.method = decision.method;
     row.code = decision.code;
@@ -211,7 +228,8 @@ std::optional<ConversionTarget> Commissions::registration(const Attribution &att
     row.is_test = !file_.customer.empty() && file_.customer.front().is_test;
     target.effective_at = *attribution.signup_at;
     target.cause = "registration";
-    const ConversionRow *const before = file_.posted(std::string(), true);
+    describe("registration", decision, nullptr, *attribution.signup_at, row);
+    const ConversionRow *const before = file_.posted(std::string(), Subject::registration);
     note_candidates(decision, before, trace_, row);
     if (before != nullptr) row.stated_at = before->stated_at;
     const Affiliate *const affiliate = rulebook_.affiliate(decision.affiliate_no);
@@ -223,7 +241,7 @@ std::optional<ConversionTarget> Commissions::registration(const Attribution &att
     }
     if (row.is_test) row.code = "test";
     if (affiliate == nullptr || row.is_test) return target;
-    Line const line{&attribution, nullptr, nullptr, decision, std::string(), true,
+    Line const line{&attribution, nullptr, nullptr, decision, std::string(), Subject::registration,
                     *attribution.signup_at, *attribution.signup_at, Decimal::from_int(1), false};
     if (decision.is_stated) {
         add_stated_rules(line, *before, target);
@@ -240,6 +258,39 @@ std::optional<ConversionTarget> Commissions::registration(const Attribution &att
                              [](const Target &item) { return item.accrued.is_zero(); }))
             row.code = "rounds_to_zero";
     }
+    return target;
+}
+
+/// An event counts for whoever brought the trader; no rule pays for one yet (L1).
+ConversionTarget Commissions::event(const DecidedEvent &item) {
+    tried_.clear();
+    const Event &event = *item.event;
+    ConversionTarget target;
+    ConversionRow &row = target.row;
+    row.subject = Subject::event;
+    row.transaction_id = event.event_id;
+    row.affiliate_no = item.decision.affiliate_no;
+    row.method = item.decision.method;
+    row.code = item.decision.code;
+    row.ordered_at = row.occurred_at = event.occurred_at;
+    row.is_test = event.is_test;
+    if (item.purchase != nullptr) {
+        row.order_key = item.purchase->order_key;
+        row.is_test = row.is_test || item.purchase->is_test;
+    }
+    target.effective_at = event.occurred_at;
+    target.cause = "event";
+    note_candidates(item.decision, file_.posted(row.transaction_id, Subject::event), trace_, row);
+    if (!event.kind || item.decision.waits_until) {
+        row.state = ConversionState::waiting;
+        row.code = event.kind ? "purchase_waiting" : "unknown_event_type";
+        return target;
+    }
+    row.state = ConversionState::counted;
+    row.quantity = 1;
+    describe(name(*event.kind), item.decision, item.purchase, event.occurred_at, row);
+    if (row.is_test) row.code = "test";
+    else if (row.affiliate_no != 0) row.code = "out_of_scope";
     return target;
 }
 

@@ -141,7 +141,7 @@ std::string explain_json(const Rulebook &rulebook, const Settled &settled, const
     for (std::size_t i = 0; i < settled.conversions.size(); ++i) {
         const ConversionTarget &target = settled.conversions[i];
         const ConversionRow &row = target.row;
-        if (row.registration || row.transaction_id != transaction_id) continue;
+        if (row.subject != Subject::transaction || row.transaction_id != transaction_id) continue;
         JsonObject out;
         if (const Sale *sale = sale_of(settled, transaction_id)) out.add_json("sale", sale_json(*sale));
         out.add("state", name(row.state)).add("affiliate", affiliate_id(rulebook, row.affiliate_no));

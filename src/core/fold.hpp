@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: PostgreSQL
 // The fold of attribute(): one pass over the orders of a customer, with the ownership that it builds. Its parts are in
-// attribution.cpp (orders, numbers, ownership), order_decision.cpp (one order) and original.cpp (resets and upgrades).
+// attribution.cpp (orders, numbers, ownership), order_decision.cpp (one order), original.cpp (resets and upgrades)
+// and event.cpp.
 #pragma once
 
 #include <map>
@@ -26,7 +27,7 @@ private:
     bool stands(const ConversionRow &row, const Override *item, const Decision &decision) const;
     static void keep(Decision &decision, const ConversionRow &row);
     const Override *override_for(const Order &order) const;
-    const Override *override_of_registration(Time signup_at) const;
+    const Override *override_of_customer(Time at) const;
     Candidate override_candidate(const Override &item, Time at) const;
 
     // Ownership (W5, W7)
@@ -50,6 +51,7 @@ private:
     Time recorded_by(const Order &order) const;
     bool self(int affiliate_no, const Order *order) const;
     void win(Decision &decision, int winner, const Order *order);
+    static void take(Decision &decision, int winner);
     static void nobody(Decision &decision, const char *code);
     static bool decide_by_nobody(Decision &decision, int best);
     void collect_touches(const Order &order, std::vector<Candidate> &out) const;
@@ -80,6 +82,12 @@ private:
     };
     std::optional<Claim> claim_of_original(Decision &decision, const Sale &original);
     const Order &source_of(const Sale &original);
+
+    // Events (L1)
+    const Sale *purchase_of(const Event &event) const;
+    void decide_event(const Event &event);
+    void follow_purchase(Decision &decision, const Sale &purchase);
+    void decide_without_purchase(Decision &decision, const Event &event);
 
     const CaseFile &file_;
     const Program &program_;

@@ -274,6 +274,27 @@ void place_refunds_without_reference(const CaseFile &file, std::vector<Draft> &d
     }
 }
 
+/// `chargeback_filed` says, without naming a dispute, that one was lost: a word about its sale (M3).
+void place_chargeback_events(const CaseFile &file, std::vector<Draft> &drafts, Time now, News &news) {
+    for (const Event &event : file.events) {
+        if (event.kind != EventKind::chargeback_filed) continue;
+        auto const draft = std::find_if(drafts.begin(), drafts.end(), [&](const Draft &item) {
+            return item.sale.row->transaction_id == event.transaction_id;
+        });
+        if (draft != drafts.end()) {
+            if (draft->sale.is_test || !event.is_test)
+                draft->take_backs.dispute_word(event.occurred_at, DisputeNews::lost, {});
+        } else if (Time const due = later(event.recorded_at, file.program->late_grace);
+                   now < due && !event.transaction_id.empty()) {
+            news.wake_at = std::min(news.wake_at.value_or(kForever), due);
+        } else if (!event.is_test) {
+            news.reviews.push_back({"chargeback_without_sale", event.event_id,
+                                    event.transaction_id.empty() ? "it names no transaction"
+                                                                 : "the transaction it names is unknown"});
+        }
+    }
+}
+
 void finish(Draft &draft, const Program &program, News &news) {
     Sale &sale = draft.sale;
     if (!sale.completed_at) return; // failed or cancelled before completion: nothing to take back
@@ -343,6 +364,7 @@ News read_news(const CaseFile &file, Time now) {
             states.push_back(&file.disputes[end++]);
         if (Draft *draft = find(states.back()->transaction_id)) add_to(states, draft->take_backs);
     }
+    place_chargeback_events(file, drafts, now, news);
     for (Follower &item : followers) {
         if (item.original.empty()) {
             // An adjustment without any original concerns no sale.

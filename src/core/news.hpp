@@ -60,10 +60,11 @@ struct News {
     std::vector<Placed> placed;
     std::vector<Review> reviews;
     std::vector<RefundMatch> new_matches;  ///< refunds without reference that are pinned from now on
-    std::optional<Time> wake_at;           ///< when a match may still change: settle again then
+    std::optional<Time> wake_at;           ///< when a match may still change or a review is due: settle again then
 };
 
-/// Reads the transactions and disputes of a case file. `now` decides only whether a match without reference is pinned.
+/// Reads the transactions, disputes and chargeback events of a case file. `now` decides only whether a match without
+/// reference is pinned, and from when on a chargeback without its sale is reviewed.
 News read_news(const CaseFile &file, Time now);
 
 } // namespace affiliate::core

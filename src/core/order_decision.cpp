@@ -28,6 +28,11 @@ void Fold::win(Decision &decision, int winner, const Order *order) {
         review("self_referral", order == nullptr ? std::string() : order->key, candidate.ref);
         return;
     }
+    take(decision, winner);
+}
+
+void Fold::take(Decision &decision, int winner) {
+    Candidate &candidate = decision.candidates[static_cast<std::size_t>(winner)];
     candidate.code = "won";
     decision.winner = winner;
     decision.affiliate_no = candidate.affiliate_no;

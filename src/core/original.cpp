@@ -11,12 +11,12 @@ namespace affiliate::core {
 
 namespace {
 
-/// Whether the sale belongs to the account, or to any account of the challenge, that the line names.
-bool is_of_account(const Sale &sale, const Sale &line, const std::vector<Account> &accounts) noexcept {
+/// Whether the sale belongs to the account, or to any account of the challenge, that is named.
+bool is_of_account(const Sale &sale, const OriginalKeys &keys, const std::vector<Account> &accounts) noexcept {
     if (sale.account_id.empty()) return false;
-    if (!line.original_account_id.empty()) return sale.account_id == line.original_account_id;
+    if (!keys.account_id.empty()) return sale.account_id == keys.account_id;
     return std::any_of(accounts.begin(), accounts.end(), [&](const Account &account) {
-        return account.challenge_id == line.original_challenge_id && account.account_id == sale.account_id;
+        return account.challenge_id == keys.challenge_id && account.account_id == sale.account_id;
     });
 }
 
@@ -37,13 +37,19 @@ bool names_original(const Sale &line) noexcept {
 }
 
 const Sale *original_of(const Sale &line, const std::vector<Order> &orders, const std::vector<Account> &accounts) noexcept {
+    return original_by({line.original_transaction_id, line.original_account_id, line.original_challenge_id}, orders,
+                       accounts, &line);
+}
+
+const Sale *original_by(const OriginalKeys &keys, const std::vector<Order> &orders, const std::vector<Account> &accounts,
+                        const Sale *except) noexcept {
     const Sale *found = nullptr;
     for (const Order &order : orders)
         for (const Sale *other : order.lines) {
-            if (other == &line) continue;
-            if (!line.original_transaction_id.empty()) {
-                if (other->row->transaction_id == line.original_transaction_id) return other;
-            } else if (other->row->effect == Effect::sale && is_of_account(*other, line, accounts) &&
+            if (other == except) continue;
+            if (!keys.transaction_id.empty()) {
+                if (other->row->transaction_id == keys.transaction_id) return other;
+            } else if (other->row->effect == Effect::sale && is_of_account(*other, keys, accounts) &&
                        (found == nullptr || goes_before(*other, *found))) {
                 found = other;
             }

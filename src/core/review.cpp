@@ -12,7 +12,7 @@ namespace {
 /// high: money is owed to nobody, or to the wrong one, until somebody looks. low: nothing hangs on it, but it is odd.
 const char *severity_of(std::string_view kind) {
     static constexpr std::string_view kHigh[] = {"self_referral", "refund_without_sale", "refund_currency",
-                                                 "adjustment_without_sale", "original_missing"};
+                                                 "adjustment_without_sale", "original_missing", "chargeback_without_sale"};
     static constexpr std::string_view kLow[] = {"unknown_click",   "unknown_coupon", "unknown_affiliate",
                                                 "unknown_campaign", "stale_update",   "repeated_news",
                                                 "large_case_file"};

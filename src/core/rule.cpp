@@ -89,7 +89,7 @@ bool Commissions::may_hold_later(const PlanRule &rule, const RuleInput &seen) {
 }
 
 const CommissionRow *Commissions::posted(const Line &line, const Target &target) const {
-    return file_.posted(line.subject, line.registration, target.rule->no, target.affiliate_no, target.rule->level);
+    return file_.posted(line.subject, line.kind, target.rule->no, target.affiliate_no, target.rule->level);
 }
 
 /// The line's position on the ladder of its rule: where it was posted, else the next one.
@@ -212,14 +212,14 @@ bool Commissions::is_entitled(const Line &line, const CommissionRow &row) const 
     bool const is_withdrawn = line.decision.method == Method::override_ && row.accrued == row.reversed;
     return !is_withdrawn && std::none_of(file_.commissions.begin(), file_.commissions.end(), [&](const auto &other) {
         return other.stated_at && other.level == 0 && other.affiliate_no != line.decision.affiliate_no &&
-               other.registration == row.registration && other.subject_id == row.subject_id;
+               other.subject == row.subject && other.subject_id == row.subject_id;
     });
 }
 
 /// The choice of rules was pinned when the line was stated, wherever they stand now (W10).
 void Commissions::add_stated_rules(const Line &line, const ConversionRow &before, ConversionTarget &target) {
     for (const CommissionRow &row : file_.commissions) {
-        if (row.subject_id != before.transaction_id || row.registration != line.registration) continue;
+        if (row.subject_id != before.transaction_id || row.subject != line.kind) continue;
         // A header of somebody who lost the line, or that was withdrawn before it was stated, is no choice.
         if (!is_entitled(line, row)) continue;
         if (!row.stated_at && row.accrued.is_zero() && !row.uncapped_accrued) continue;
@@ -240,9 +240,9 @@ bool Commissions::holds(const PlanRule &rule, const Attribution &so_far, const O
     for (const Sale *sale : order.lines) {
         if (!sale->completed_at || sale->is_void || (sale->is_zero() && !program_.zero_amount_counts)) continue;
         ConversionRow ignored;
-        std::optional<Decimal> const unit = rate(*sale, file_.posted(sale->row->transaction_id, false), ignored);
+        std::optional<Decimal> const unit = rate(*sale, file_.posted(sale->row->transaction_id, Subject::transaction), ignored);
         if (!unit) continue;
-        Line const line{&so_far, &order, sale, order.decision, sale->row->transaction_id, false,
+        Line const line{&so_far, &order, sale, order.decision, sale->row->transaction_id, Subject::transaction,
                         sale->ordered_at, *sale->completed_at, *unit, false};
         RuleInput in = input(line);
         in.level = rule.level;

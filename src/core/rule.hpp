@@ -49,7 +49,7 @@ struct ConversionTarget {
     ConversionRow row;
     std::vector<Target> commissions;
     Time effective_at = 0; ///< own time of the newest news behind it
-    std::string cause;
+    const char *cause = "report";
 };
 
 class Commissions {
@@ -59,6 +59,7 @@ public:
 
     ConversionTarget conversion(const Attribution &attribution, const Order &order, const Sale &sale);
     std::optional<ConversionTarget> registration(const Attribution &attribution);
+    ConversionTarget event(const DecidedEvent &event);
     /// Whether the condition of a rule holds for a payment, its band taken as the first (W7 rolling). A payment that has
     /// no rate yet waits (M9): of it nothing holds.
     bool holds(const PlanRule &rule, const Attribution &so_far, const Order &order);
@@ -81,7 +82,7 @@ private:
         const Sale *sale;   ///< null for a registration
         const Decision &decision;
         std::string subject;
-        bool registration;
+        Subject kind;
         Time ordered_at, completed_at;
         Decimal rate;
         bool ladder_counts;
@@ -110,7 +111,8 @@ private:
     void hold(const Line &line, Target &target) const;
     void add_chain(const Line &line, const Plan *plan, ConversionTarget &target);
     void place(const Order &order, const Sale &sale, const ConversionRow *before, ConversionRow &row) const;
-    static void count(const Sale &sale, ConversionRow &row);
+    void count(const Order &order, const Sale &sale, ConversionRow &row) const;
+    void describe(std::string type, const Decision &decision, const Sale *sale, Time at, ConversionRow &row) const;
     const char *why_outside(const Sale &sale) const noexcept;
     const Plan *plan_for(const Affiliate &affiliate, const Decision &decision, Time at, int &agreement_no) const;
 

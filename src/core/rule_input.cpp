@@ -46,7 +46,7 @@ RuleInput Commissions::input(const Line &line) const {
             in.campaign = it->second.id;
     }
     std::optional<Time> const signup =
-        line.registration ? line.attribution->signup_at : signup_at(file_, line.completed_at);
+        line.kind == Subject::registration ? line.attribution->signup_at : signup_at(file_, line.completed_at);
     if (signup) in.days_since_signup = days_between(*signup, line.completed_at);
     if (const Affiliate *affiliate = rulebook_.affiliate(line.decision.affiliate_no)) {
         in.affiliate = affiliate->id;

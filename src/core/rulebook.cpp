@@ -37,6 +37,25 @@ const char *name(SaleKind kind) noexcept {
     return "other";
 }
 
+const char *name(EventKind kind) noexcept {
+    switch (kind) {
+    case EventKind::challenge_purchased: return "challenge_purchased";
+    case EventKind::evaluation_started: return "evaluation_started";
+    case EventKind::evaluation_failed: return "evaluation_failed";
+    case EventKind::reset_purchased: return "reset_purchased";
+    case EventKind::evaluation_passed: return "evaluation_passed";
+    case EventKind::funded: return "funded";
+    case EventKind::chargeback_filed: return "chargeback_filed";
+    }
+    return "chargeback_filed";
+}
+
+std::optional<EventKind> event_kind_named(std::string_view text) noexcept {
+    for (int i = 0; i <= static_cast<int>(EventKind::chargeback_filed); ++i)
+        if (text == name(static_cast<EventKind>(i))) return static_cast<EventKind>(i);
+    return std::nullopt;
+}
+
 AffiliateStatus Affiliate::status_at(Time at) const noexcept {
     AffiliateStatus status = initial;
     for (const StatusChange &change : changes) {
@@ -88,6 +107,12 @@ const TransactionType *Rulebook::type(std::string_view word) const noexcept {
 std::optional<Status> Rulebook::status(std::string_view word) const noexcept {
     auto const it = statuses.find(word);
     if (it == statuses.end()) return std::nullopt;
+    return it->second;
+}
+
+std::optional<EventKind> Rulebook::event_kind(std::string_view word) const noexcept {
+    auto const it = event_types.find(word);
+    if (it == event_types.end()) return std::nullopt;
     return it->second;
 }
 

@@ -24,6 +24,11 @@ enum class SaleKind : std::uint8_t { purchase, reset, upgrade, activation, addon
 enum class Status : std::uint8_t {
     pending, completed, failed, cancelled, refunded, refund_failed, disputed, chargeback, dispute_won, reinstated
 };
+/// The seven kinds of the event chain (L1).
+enum class EventKind : std::uint8_t {
+    challenge_purchased, evaluation_started, evaluation_failed, reset_purchased, evaluation_passed, funded,
+    chargeback_filed
+};
 enum class TakeBack : std::uint8_t { recompute, proportional, keep };
 enum class HoldKind : std::uint8_t { time, event, earlier };
 enum class UpgradeCounts : std::uint8_t { delta, new_purchase, none };
@@ -31,6 +36,8 @@ enum class UpgradeCounts : std::uint8_t { delta, new_purchase, none };
 const char *name(Method method) noexcept;
 Method method_named(std::string_view text) noexcept; ///< Method::none for any other word
 const char *name(SaleKind kind) noexcept;
+const char *name(EventKind kind) noexcept;
+std::optional<EventKind> event_kind_named(std::string_view text) noexcept;
 
 /// Spans that a more specific level may override (W6); nullopt = not set on this level.
 struct Windows {
@@ -192,6 +199,7 @@ public:
     std::map<std::pair<int, std::string>, Product> products;
     ByName<TransactionType> types; ///< by type and by the firm's words for it
     ByName<Status> statuses;
+    ByName<EventKind> event_types; ///< by the firm's words for them
     std::map<std::pair<int, std::string>, std::vector<Plan>> plans; ///< versions by valid_from
     std::unordered_map<int, const PlanRule *> rules;                ///< every rule of `plans` (fill after them)
     std::unordered_map<int, int> plan_of_rule;
@@ -208,6 +216,7 @@ public:
     const Affiliate *affiliate_named(std::string_view id) const noexcept;
     const TransactionType *type(std::string_view word) const noexcept;
     std::optional<Status> status(std::string_view word) const noexcept;
+    std::optional<EventKind> event_kind(std::string_view word) const noexcept;
     const Agreement *agreement(int program_no, const Affiliate &affiliate, Time at) const noexcept;
     /// The version of a plan in force at an instant; nullptr before the first.
     const Plan *plan(int program_no, const std::string &plan_id, Time at) const noexcept;

@@ -30,8 +30,7 @@ bool same_decision(const ConversionRow &a, const ConversionRow &b) {
            a.purchase_number == b.purchase_number && a.ordered_at == b.ordered_at && a.occurred_at == b.occurred_at &&
            a.agreement_no == b.agreement_no && a.plan_no == b.plan_no && a.currency == b.currency &&
            a.fx_rate == b.fx_rate && a.ladder_counts == b.ladder_counts && a.taken_back_at == b.taken_back_at &&
-           a.ladder_reversed_at == b.ladder_reversed_at &&
-           a.is_test == b.is_test;
+           a.ladder_reversed_at == b.ladder_reversed_at && a.is_test == b.is_test && a.same_group(b);
 }
 
 /// What a conversion was stated with stays, whatever is decided of it now (I14).
@@ -45,8 +44,23 @@ void keep_stated(ConversionRow &row, const ConversionRow &before) {
     row.agreement_no = before.agreement_no;
 }
 
-bool has_totals(const ConversionRow &row) {
-    return row.quantity != 0 || row.charged_back_count != 0 || !row.gross.is_zero();
+bool same_totals(const ConversionRow &a, const ConversionRow &b) {
+    return a.quantity == b.quantity && a.new_customers == b.new_customers && a.refunded_count == b.refunded_count &&
+           a.charged_back_count == b.charged_back_count && a.gross == b.gross && a.discount == b.discount &&
+           a.refunded == b.refunded && a.charged_back == b.charged_back;
+}
+
+ConversionEntry difference(const ConversionRow &from, const ConversionRow &to) {
+    ConversionEntry item;
+    item.quantity = to.quantity - from.quantity;
+    item.new_customers = to.new_customers - from.new_customers;
+    item.refunded_count = to.refunded_count - from.refunded_count;
+    item.charged_back_count = to.charged_back_count - from.charged_back_count;
+    item.gross = to.gross - from.gross;
+    item.discount = to.discount - from.discount;
+    item.refunded = to.refunded - from.refunded;
+    item.charged_back = to.charged_back - from.charged_back;
+    return item;
 }
 
 void post_conversion(const ConversionTarget &target, const ConversionRow *before, Outcome &outcome) {
@@ -58,26 +72,20 @@ void post_conversion(const ConversionTarget &target, const ConversionRow *before
     ConversionRow const empty;
     const ConversionRow &old = before == nullptr ? empty : *before;
     auto const entry = [&](int affiliate_no, const ConversionRow &from, const ConversionRow &to, const char *cause) {
-        ConversionEntry item;
-        item.quantity = to.quantity - from.quantity;
-        item.gross = to.gross - from.gross;
-        item.refunded = to.refunded - from.refunded;
-        item.charged_back = to.charged_back - from.charged_back;
-        item.charged_back_count = to.charged_back_count - from.charged_back_count;
-        if (item.quantity == 0 && item.charged_back_count == 0 && item.gross.is_zero() && item.refunded.is_zero() &&
-            item.charged_back.is_zero())
-            return;
+        ConversionEntry item = difference(from, to);
         item.version = ++change.row.version;
         item.affiliate_no = affiliate_no;
         item.cause = cause;
         item.effective_at = target.effective_at;
         change.entries.push_back(std::move(item));
     };
-    if (old.affiliate_no != target.row.affiliate_no && has_totals(old)) {
+    if (old.affiliate_no != target.row.affiliate_no && old.has_totals()) {
         entry(old.affiliate_no, old, empty, "reattributed");
-        entry(target.row.affiliate_no, empty, target.row, "reattributed");
-    } else {
-        entry(target.row.affiliate_no, old, target.row, target.cause == "registration" ? "registration" : "report");
+        if (target.row.has_totals()) entry(target.row.affiliate_no, empty, target.row, "reattributed");
+    } else if (!same_totals(old, target.row)) {
+        entry(target.row.affiliate_no, old, target.row, target.cause);
+    } else if (old.has_totals() && !old.same_group(target.row)) { // nothing but the place where reports show it
+        entry(target.row.affiliate_no, old, target.row, "regrouped");
     }
     if (before != nullptr && change.entries.empty() && same_decision(*before, target.row)) return;
     outcome.conversions.push_back(std::move(change));
@@ -120,7 +128,7 @@ CommissionRow commission_row(const ConversionTarget &conversion, const Target &t
                              const CommissionRow *before) {
     CommissionRow row;
     row.subject_id = conversion.row.transaction_id;
-    row.registration = conversion.row.registration;
+    row.subject = conversion.row.subject;
     row.currency = currency;
     row.rule_no = target.rule->no;
     row.level = target.rule->level;
@@ -193,6 +201,15 @@ const char *name(ConversionState state) noexcept {
     return "pending";
 }
 
+const char *name(Subject subject) noexcept {
+    switch (subject) {
+    case Subject::transaction: return "transaction";
+    case Subject::registration: return "registration";
+    case Subject::event: return "event";
+    }
+    return "event";
+}
+
 Settled decide(const CaseFile &file, const Rulebook &rulebook, Evaluator &evaluator, Positions &positions, Time now,
                bool trace) {
     Settled settled;
@@ -202,13 +219,14 @@ Settled decide(const CaseFile &file, const Rulebook &rulebook, Evaluator &evalua
     settled.attribution = attribute(file, rulebook, settled.news, positions, now, restart);
     auto const add = [&](ConversionTarget target) {
         ConversionRow &row = target.row;
-        if (const ConversionRow *before = file.posted(row.transaction_id, row.registration)) keep_stated(row, *before);
+        if (const ConversionRow *before = file.posted(row.transaction_id, row.subject)) keep_stated(row, *before);
         settled.conversions.push_back(std::move(target));
         if (trace) settled.tried.push_back(commissions.tried());
     };
     if (std::optional<ConversionTarget> target = commissions.registration(settled.attribution)) add(std::move(*target));
     for (const Order &order : settled.attribution.orders)
         for (const Sale *sale : order.lines) add(commissions.conversion(settled.attribution, order, *sale));
+    for (const DecidedEvent &event : settled.attribution.events) add(commissions.event(event));
     return settled;
 }
 
@@ -219,12 +237,12 @@ Outcome post(const CaseFile &file, const Settled &settled) {
     std::set<int> stage;
     std::set<const CommissionRow *> seen;
     for (const ConversionTarget &target : settled.conversions) {
-        const ConversionRow *const before = file.posted(target.row.transaction_id, target.row.registration);
+        const ConversionRow *const before = file.posted(target.row.transaction_id, target.row.subject);
         std::size_t const changes = outcome.conversions.size() + outcome.commissions.size();
         post_conversion(target, before, outcome);
         for (const Target &commission : target.commissions) {
             const CommissionRow *const posted =
-                file.posted(target.row.transaction_id, target.row.registration, commission.rule->no,
+                file.posted(target.row.transaction_id, target.row.subject, commission.rule->no,
                             commission.affiliate_no, commission.rule->level);
             if (posted != nullptr) seen.insert(posted);
             else if (commission.accrued.is_zero() && !commission.rule->second_stage()) continue;

@@ -27,10 +27,10 @@ struct Entry {
     Time effective_at;
 };
 struct ConversionEntry {
-    int version, affiliate_no, quantity, charged_back_count;
-    Decimal gross, refunded, charged_back;
-    const char *cause;
-    Time effective_at;
+    int version = 0, affiliate_no = 0, quantity = 0, new_customers = 0, refunded_count = 0, charged_back_count = 0;
+    Decimal gross, discount, refunded, charged_back;
+    const char *cause = "";
+    Time effective_at = 0;
 };
 /// A header to write, with the entries that explain the difference; `is_new` or the version that was read.
 struct ConversionChange {

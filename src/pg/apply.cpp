@@ -16,17 +16,16 @@ public:
     void put(RowWriter &row) const {
         row.put_time(recorded_at_);
         row.put(actor_);
-        row.put_small(0);
+        row.put(cluster_);
         row.put(xid_);
     }
 
 private:
     Datum actor_ = call([] { return CStringGetTextDatum(GetUserNameFromId(GetSessionUserId(), false)); });
+    Datum cluster_ = Int64GetDatum(static_cast<std::int64_t>(GetSystemIdentifier()));
     Datum xid_ = UInt64GetDatum(U64FromFullTransactionId(call([] { return GetTopFullTransactionId(); })));
     Time recorded_at_ = GetCurrentTimestamp();
 };
-
-const char *subject_kind(bool registration) { return registration ? "registration" : "transaction"; }
 
 /// The rows of the decisions and of the ledger that are new; written together at the end.
 struct NewRows {
@@ -36,14 +35,16 @@ struct NewRows {
             "candidates", "candidates_digest", "order_key", "purchase_number", "ordered_at", "occurred_at", "agreement_no",
             "plan_no", "currency", "fx_rate", "fx_source", "fx_valid_from", "ladder_counts", "taken_back_at",
             "ladder_reversed_at", "is_test", "quantity", "gross", "refunded", "charged_back", "charged_back_count",
-            "version"});
+            "version", "conversion_type", "product_id", "country", "campaign_no", "new_customers", "refunded_count",
+            "discount"});
         return *table;
     }
     static RowTable &conversion_entry_table() {
         static RowTable *const table = new RowTable("conversion_entry", {
             "customer_id", "transaction_id", "kind", "program_no", "version", "affiliate_no", "currency", "quantity", "gross",
             "refunded", "charged_back", "charged_back_count", "cause", "earned_at", "effective_at", "recorded_at",
-            "recorded_by", "cluster_no", "written_xid"});
+            "recorded_by", "cluster", "written_xid", "conversion_type", "product_id", "country", "campaign_no", "method",
+            "new_customers", "refunded_count", "discount"});
         return *table;
     }
     static RowTable &commission_table() {
@@ -56,7 +57,7 @@ struct NewRows {
     static RowTable &entry_table() {
         static RowTable *const table = new RowTable("entry", {
             "customer_id", "subject_id", "subject_kind", "rule_no", "affiliate_no", "level", "version", "program_no", "kind",
-            "currency", "amount", "cause", "earned_at", "effective_at", "recorded_at", "recorded_by", "cluster_no",
+            "currency", "amount", "cause", "earned_at", "effective_at", "recorded_at", "recorded_by", "cluster",
             "written_xid"}, "commission");
         return *table;
     }
@@ -74,6 +75,18 @@ struct NewRows {
     void insert() { RowWriter::insert({&ownerships, &conversions, &conversion_entries, &commissions, &entries}); }
 };
 
+/// What reports group a conversion by.
+void put_group(const ConversionRow &row, RowWriter &writer) {
+    writer.put(row.conversion_type);
+    writer.put(row.product);
+    writer.put(row.country);
+    writer.put_number(row.campaign_no);
+}
+void put_method(const ConversionRow &row, RowWriter &writer) {
+    if (row.method == Method::none) writer.put_null();
+    else writer.put_text(name(row.method));
+}
+
 void write_conversions(const std::vector<Outcome> &outcomes, NewRows &rows) {
     RowWriter updated(NewRows::conversion_table());
     std::vector<int> versions;
@@ -84,12 +97,11 @@ void write_conversions(const std::vector<Outcome> &outcomes, NewRows &rows) {
             const ConversionRow &row = change.row;
             writer.put_text(outcome.customer_id);
             writer.put_text(row.transaction_id);
-            writer.put_text(subject_kind(row.registration));
+            writer.put_text(name(row.subject));
             writer.put(outcome.program_no);
             writer.put_text(name(row.state));
             writer.put_number(row.affiliate_no);
-            if (row.method == Method::none) writer.put_null();
-            else writer.put_text(name(row.method));
+            put_method(row, writer);
             writer.put(row.code);
             writer.put(row.is_conflict);
             if (row.candidates.empty()) writer.put_null();
@@ -115,13 +127,17 @@ void write_conversions(const std::vector<Outcome> &outcomes, NewRows &rows) {
             writer.put(row.charged_back);
             writer.put_small(row.charged_back_count);
             writer.put(row.version);
+            put_group(row, writer);
+            writer.put_small(row.new_customers);
+            writer.put_small(row.refunded_count);
+            writer.put(row.discount);
             writer.end_row();
             if (row.is_test) continue;
             RowWriter &entries = rows.conversion_entries;
             for (const ConversionEntry &entry : change.entries) {
                 entries.put_text(outcome.customer_id);
                 entries.put_text(row.transaction_id);
-                entries.put_text(subject_kind(row.registration));
+                entries.put_text(name(row.subject));
                 entries.put(outcome.program_no);
                 entries.put(entry.version);
                 entries.put_number(entry.affiliate_no);
@@ -135,6 +151,11 @@ void write_conversions(const std::vector<Outcome> &outcomes, NewRows &rows) {
                 entries.put_time(row.occurred_at.value_or(*row.ordered_at));
                 entries.put_time(entry.effective_at);
                 rows.stamp.put(entries);
+                put_group(row, entries);
+                put_method(row, entries);
+                entries.put_small(entry.new_customers);
+                entries.put_small(entry.refunded_count);
+                entries.put(entry.discount);
                 entries.end_row();
             }
         }
@@ -145,7 +166,9 @@ void write_conversions(const std::vector<Outcome> &outcomes, NewRows &rows) {
                    " fx_source = r.fx_source, fx_valid_from = r.fx_valid_from, ladder_counts = r.ladder_counts,"
                    " taken_back_at = r.taken_back_at, ladder_reversed_at = r.ladder_reversed_at, is_test = r.is_test, quantity = r.quantity, gross = r.gross,"
                    " refunded = r.refunded, charged_back = r.charged_back, charged_back_count = r.charged_back_count,"
-                   " version = r.version"
+                   " version = r.version, conversion_type = r.conversion_type, product_id = r.product_id,"
+                   " country = r.country, campaign_no = r.campaign_no, new_customers = r.new_customers,"
+                   " refunded_count = r.refunded_count, discount = r.discount"
                    " FROM ROWS FROM (pg_catalog.unnest($1), pg_catalog.unnest($2)) AS r"
                    " WHERE c.customer_id = r.customer_id AND c.transaction_id = r.transaction_id AND c.kind = r.kind"
                    " AND c.program_no = r.program_no AND c.version = r.unnest",
@@ -162,7 +185,7 @@ void write_commissions(const std::vector<Outcome> &outcomes, NewRows &rows) {
             const CommissionRow &row = change.row;
             writer.put_text(outcome.customer_id);
             writer.put_text(row.subject_id);
-            writer.put_text(subject_kind(row.registration));
+            writer.put_text(name(row.subject));
             writer.put(row.rule_no);
             writer.put(row.affiliate_no);
             writer.put_small(row.level);
@@ -188,7 +211,7 @@ void write_commissions(const std::vector<Outcome> &outcomes, NewRows &rows) {
             for (const Entry &entry : change.entries) {
                 entries.put_text(outcome.customer_id);
                 entries.put_text(row.subject_id);
-                entries.put_text(subject_kind(row.registration));
+                entries.put_text(name(row.subject));
                 entries.put(row.rule_no);
                 entries.put(row.affiliate_no);
                 entries.put_small(row.level);

@@ -146,6 +146,28 @@ DisputeState read_dispute(const Row &row, std::string transaction_id) {
     return s;
 }
 
+const Columns &event_columns() {
+    static const Columns *const columns = new Columns{
+        "customer_id", "program_id", "event_id", "event_type", "occurred_at", "transaction_id", "account_id",
+        "challenge_id", "original_account_id", "original_challenge_id", "is_test", "recorded_at"};
+    return *columns;
+}
+
+Event read_event(const Row &row, const Rulebook &rulebook) {
+    Event e;
+    e.event_id = row.text(2);
+    e.kind = rulebook.event_kind(row.text(3));
+    e.occurred_at = *row.time(4);
+    e.transaction_id = row.text(5);
+    e.account_id = row.text(6);
+    e.challenge_id = row.text(7);
+    e.original_account_id = row.text(8);
+    e.original_challenge_id = row.text(9);
+    e.is_test = row.boolean(10);
+    e.recorded_at = *row.time(11);
+    return e;
+}
+
 const Columns &ownership_columns() {
     static const Columns *const columns = new Columns{
         "customer_id", "program_no", "account_id", "ownership_no", "affiliate_no", "begins_at", "runs_from",
@@ -158,20 +180,31 @@ PostedOwnership read_ownership(const Row &row) {
             *row.time(7), row.boolean(8), row.text(9), row.small(10)};
 }
 
+namespace {
+
+Subject subject_named(const std::string &text) {
+    for (Subject const subject : {Subject::registration, Subject::event})
+        if (text == name(subject)) return subject;
+    return Subject::transaction;
+}
+
+} // namespace
+
 const Columns &conversion_columns() {
     static const Columns *const columns = new Columns{
         "customer_id", "program_no", "transaction_id", "kind", "state", "affiliate_no", "method", "code",
         "is_conflict", "candidates_digest", "order_key", "purchase_number", "ordered_at", "occurred_at",
         "agreement_no", "plan_no", "currency", "fx_rate", "fx_source", "fx_valid_from", "ladder_counts",
         "taken_back_at", "is_test", "quantity", "gross", "refunded", "charged_back", "charged_back_count",
-        "stated_at", "version", "ladder_reversed_at"};
+        "stated_at", "version", "ladder_reversed_at", "conversion_type", "product_id", "country", "campaign_no",
+        "new_customers", "refunded_count", "discount"};
     return *columns;
 }
 
 ConversionRow read_conversion(const Row &row) {
     ConversionRow c;
     c.transaction_id = row.text(2);
-    c.registration = row.text(3) == "registration";
+    c.subject = subject_named(row.text(3));
     std::string const state = row.text(4);
     for (ConversionState const s : {ConversionState::pending, ConversionState::waiting, ConversionState::counted,
                                     ConversionState::void_})
@@ -202,6 +235,13 @@ ConversionRow read_conversion(const Row &row) {
     c.stated_at = row.time(28);
     c.version = row.integer(29);
     c.ladder_reversed_at = row.time(30);
+    c.conversion_type = row.text(31);
+    c.product = row.text(32);
+    c.country = row.text(33);
+    c.campaign_no = row.integer(34);
+    c.new_customers = row.small(35);
+    c.refunded_count = row.small(36);
+    c.discount = row.decimal(37).value_or(Decimal{});
     return c;
 }
 
@@ -217,7 +257,7 @@ const Columns &commission_columns() {
 CommissionRow read_commission(const Row &row) {
     CommissionRow c;
     c.subject_id = row.text(2);
-    c.registration = row.text(3) == "registration";
+    c.subject = subject_named(row.text(3));
     c.rule_no = row.integer(4);
     c.affiliate_no = row.integer(5);
     c.level = row.small(6);

@@ -28,6 +28,9 @@ core::Click read_click(const Row &row, const core::Program &program, const core:
 const Columns &dispute_columns();
 core::DisputeState read_dispute(const Row &row, std::string transaction_id);
 
+const Columns &event_columns();
+core::Event read_event(const Row &row, const core::Rulebook &rulebook);
+
 const Columns &ownership_columns();
 core::PostedOwnership read_ownership(const Row &row);
 

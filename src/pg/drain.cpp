@@ -35,7 +35,8 @@ struct Statements {
                   {INT8OID, TIMESTAMPTZOID}};
     // Where a later click moves ownership, it does so at the click, with or without an order (W5).
     Query clicked{"WITH fresh AS MATERIALIZED (SELECT click_id, customer_id, visitor_id, clicked_at FROM affiliate.click"
-                  " WHERE written_xid >= $1::text::xid8 AND written_xid < $2::text::xid8 AND recorded_at >= $3),"
+                  " WHERE cluster = $3 AND written_xid >= $1::text::xid8 AND written_xid < $2::text::xid8"
+                  " AND recorded_at >= $4),"
                   " named AS (SELECT customer_id, clicked_at FROM fresh WHERE customer_id IS NOT NULL"
                   " UNION ALL SELECT v.customer_id, f.clicked_at FROM fresh f JOIN affiliate.visitor_customer v"
                   " ON v.visitor_id = f.visitor_id"
@@ -49,7 +50,7 @@ struct Statements {
                   " AND c.ordered_at >= k.clicked_at) OR EXISTS (SELECT FROM affiliate.ownership o JOIN"
                   " affiliate.program p ON p.program_no = o.program_no AND p.later_click = 'move'"
                   " WHERE o.customer_id = k.customer_id AND o.begins_at <= k.clicked_at AND o.ends_at >= k.clicked_at)",
-                  {INT8OID, INT8OID, TIMESTAMPTZOID}};
+                  {INT8OID, INT8OID, INT8OID, TIMESTAMPTZOID}};
     // Clicks that orders waited for: here now, or given up.
     Query awaited{"DELETE FROM affiliate.pending_input p WHERE p.kind = 'click' AND (EXISTS (SELECT FROM"
                   " affiliate.click c WHERE c.click_id = p.input_key) OR p.recorded_at < $1 -"
@@ -90,8 +91,10 @@ struct Statements {
                        " AND p.state = 'waiting' AND p.input_key = u.key),"
                        " kept AS (INSERT INTO affiliate.pending_input (kind, state, input_key, payload, reason)"
                        " SELECT 'transaction', 'waiting', u.key, pg_catalog.jsonb_strip_nulls("
-                       "pg_catalog.jsonb_build_object('program_id', (SELECT pg_catalog.min(t.program_id) FROM"
-                       " affiliate.transaction t WHERE t.customer_id = '' AND t.original_transaction_id = u.key),"
+                       "pg_catalog.jsonb_build_object('program_id', (SELECT pg_catalog.min(n.program_id) FROM"
+                       " (SELECT t.program_id FROM affiliate.transaction t WHERE t.customer_id = ''"
+                       " AND t.original_transaction_id = u.key UNION ALL SELECT e.program_id FROM affiliate.event e"
+                       " WHERE e.customer_id = '' AND e.transaction_id = u.key) n),"
                        " 'transactions', (SELECT pg_catalog.jsonb_agg(t.transaction_id ORDER BY t.transaction_id) FROM"
                        " affiliate.transaction t WHERE t.customer_id = '' AND t.original_transaction_id = u.key),"
                        " 'disputes', (SELECT pg_catalog.jsonb_agg(d.dispute_id ORDER BY d.dispute_id) FROM"
@@ -99,6 +102,8 @@ struct Statements {
                        " AND d.ref_external_id = pg_catalog.split_part(u.key, E'\\n', 3)"
                        " AND d.ref_source = pg_catalog.split_part(u.key, E'\\n', 1)"
                        " AND d.ref_kind = pg_catalog.split_part(u.key, E'\\n', 2)),"
+                       " 'events', (SELECT pg_catalog.jsonb_agg(e.event_id ORDER BY e.event_id) FROM affiliate.event e"
+                       " WHERE e.customer_id = '' AND e.transaction_id = u.key),"
                        " 'refs', (SELECT pg_catalog.jsonb_agg(r.external_id ORDER BY r.external_id) FROM"
                        " affiliate.transaction_ref r WHERE r.transaction_id = u.key))),"
                        " 'the transaction it is about has not arrived' FROM unplaced u)"
@@ -118,7 +123,7 @@ struct Statements {
                  " INSERT INTO affiliate.settle_queue (kind, customer_id, reason)"
                  " SELECT DISTINCT 'customer', customer_id, 'news of a transaction' FROM known",
                  {}};
-    Query may_drain{"SELECT affiliate._may_drain()", {}};
+    Query jobs_may_run{"SELECT affiliate._jobs_may_run()", {}};
     Query customers{"SELECT queue_id, customer_id FROM affiliate.settle_queue WHERE kind = 'customer' AND due_at <= $1"
                     " ORDER BY due_at, queue_id LIMIT $2",
                     {TIMESTAMPTZOID, INT4OID}};
@@ -173,20 +178,23 @@ template <class F> auto on_tables(F f) -> decltype(f()) {
 }
 
 /// Clicks that were written since the last run, by transaction id. In another cluster than the last run's (a restore)
-/// ids begin anew: taken up are the clicks that were not read there, and those recorded here.
+/// ids begin anew: taken up are those of this cluster, and of the others the ones recorded since that run, unread there
+/// or written here before anything noticed.
 void read_clicks(core::Time now, const Row &horizon) {
+    auto const enqueue = [](std::int64_t from, std::int64_t until, std::int64_t cluster, core::Time since) {
+        statements().clicked.write(
+            {Int64GetDatum(from), Int64GetDatum(until), Int64GetDatum(cluster), TimestampTzGetDatum(since)});
+    };
     std::int64_t const until = horizon.big(0), next = horizon.big(1);
     std::int64_t const here = static_cast<std::int64_t>(GetSystemIdentifier());
     std::int64_t from = horizon.big(3);
-    core::Time since = core::kBeginning;
-    if (from > next || (!horizon.is_null(4) && horizon.big(4) != here)) {
-        statements().clicked.write(
-            {Int64GetDatum(from), Int64GetDatum(PG_INT64_MAX), TimestampTzGetDatum(core::kBeginning)});
+    if (!horizon.is_null(4) && horizon.big(4) != here) {
+        enqueue(0, PG_INT64_MAX, horizon.big(4), horizon.time(5).value_or(now) - core::kDay); // clocks differ, transactions last
         from = 0;
-        since = horizon.time(5).value_or(now) - core::kDay; // clocks differ, transactions last
     }
+    if (from > next) from = 0;
     if (from >= until) return;
-    statements().clicked.write({Int64GetDatum(from), Int64GetDatum(until), TimestampTzGetDatum(since)});
+    enqueue(from, until, here, core::kBeginning);
     statements().awaited.write({TimestampTzGetDatum(now)});
     statements().placed.write({});
     statements().progress.write({Int64GetDatum(until), TimestampTzGetDatum(now), Int64GetDatum(here)});
@@ -353,7 +361,7 @@ AFFILIATE_FUNCTION(affiliate_drain) {
         throw core::Error("25001", "the queue cannot be drained at this isolation level", kSnapshotIsOld,
                           "Call affiliate.drain() at READ COMMITTED.");
     refuse_other_version();
-    if (!on_tables([] { return statements().may_drain.read({})[0].boolean(0); })) return Int64GetDatum(0);
+    if (!on_tables([] { return statements().jobs_may_run.read({})[0].boolean(0); })) return Int64GetDatum(0);
     int const batch = std::clamp(PG_GETARG_INT32(0), 1, 100'000);
     core::Time const now = now_us();
     std::int64_t const looked_at = fill_queue(now, batch);

@@ -94,10 +94,23 @@ void check_transaction(const Subject &subject, const core::Rulebook *book) {
         check_time(subject, column);
 }
 
+/// Its type may be any word (W13).
+void check_event(const Subject &subject, const core::Rulebook *book) {
+    if (book != nullptr) check_program(subject, *book);
+    if (subject.row.text(FactColumn::customer_id).empty() && subject.row.text(FactColumn::transaction_id).empty())
+        subject.refuse("AF010", "customer_id and transaction_id are missing",
+                       "Name the customer, or the transaction that the event belongs to.");
+    check_time(subject, FactColumn::occurred_at);
+    check_time(subject, FactColumn::start_date);
+    check_number(subject, FactColumn::account_size);
+    check_number(subject, FactColumn::profit_split);
+}
+
 } // namespace
 
 void check_fact(const std::string &table, const FactRow &row, const core::Rulebook *book) {
     if (table == "transaction") return check_transaction({"transaction", FactColumn::transaction_id, row}, book);
+    if (table == "event") return check_event({"event", FactColumn::event_id, row}, book);
     if (table == "dispute") {
         Subject const subject{"dispute", FactColumn::dispute_id, row};
         check_number(subject, FactColumn::amount);

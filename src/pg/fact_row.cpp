@@ -13,9 +13,10 @@ namespace {
 
 constexpr const char *kNames[kFactColumns] = {
     "account_currency", "account_id", "account_size", "amount", "canonical_id", "collected", "completed_at", "currency",
-    "customer_id", "discount", "dispute_id", "fee", "list_price", "lost_amount", "ordered_at", "original_transaction_id", "program_id",
-    "ref_external_id", "ref_kind", "ref_source", "refunded_amount", "refunded_at", "status", "status_at", "tax",
-    "transaction_id", "transaction_type", "version", "wallet_credit"};
+    "customer_id", "discount", "dispute_id", "event_id", "fee", "list_price", "lost_amount", "occurred_at", "ordered_at",
+    "original_transaction_id", "profit_split", "program_id", "ref_external_id", "ref_kind", "ref_source",
+    "refunded_amount", "refunded_at", "start_date", "status", "status_at", "tax", "transaction_id", "transaction_type",
+    "version", "wallet_credit"};
 static_assert(static_cast<std::size_t>(FactColumn::wallet_credit) + 1 == kFactColumns);
 
 } // namespace

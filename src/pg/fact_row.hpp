@@ -19,11 +19,12 @@ inline std::string table_of(const TriggerData &data) { return RelationGetRelatio
 
 /// The columns that triggers read; a table has some of them.
 enum class FactColumn : std::uint8_t {
-    account_currency, account_id, account_size, amount, canonical_id, collected, completed_at, currency, customer_id, discount, dispute_id,
-    fee, list_price, lost_amount, ordered_at, original_transaction_id, program_id, ref_external_id, ref_kind, ref_source,
-    refunded_amount, refunded_at, status, status_at, tax, transaction_id, transaction_type, version, wallet_credit
+    account_currency, account_id, account_size, amount, canonical_id, collected, completed_at, currency, customer_id,
+    discount, dispute_id, event_id, fee, list_price, lost_amount, occurred_at, ordered_at, original_transaction_id,
+    profit_split, program_id, ref_external_id, ref_kind, ref_source, refunded_amount, refunded_at, start_date, status,
+    status_at, tax, transaction_id, transaction_type, version, wallet_credit
 };
-constexpr std::size_t kFactColumns = 29;
+constexpr std::size_t kFactColumns = 33;
 const char *name(FactColumn column) noexcept;
 
 /// Where the columns are in one table.

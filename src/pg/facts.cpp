@@ -29,6 +29,10 @@ void collect(const std::string &table, const FactRow &row, Concerned &out) {
         if (std::string customer = text(FactColumn::customer_id); !customer.empty())
             out.customers.push_back(std::move(customer));
         else out.transactions.push_back(text(FactColumn::original_transaction_id));
+    } else if (table == "event") {
+        if (std::string customer = text(FactColumn::customer_id); !customer.empty())
+            out.customers.push_back(std::move(customer));
+        else out.transactions.push_back(text(FactColumn::transaction_id));
     } else if (table == "dispute") {
         if (std::string id = text(FactColumn::transaction_id); !id.empty()) out.transactions.push_back(std::move(id));
         else
@@ -65,7 +69,9 @@ void look_up_customers(Concerned &concerned) {
         return;
     }
     static Query *const of_transactions = new Query(
-        "SELECT customer_id, transaction_id FROM affiliate.transaction WHERE transaction_id = ANY ($1)", {TEXTARRAYOID});
+        "SELECT customer_id, transaction_id FROM affiliate.transaction WHERE transaction_id = ANY ($1)"
+        " AND customer_id <> ''",
+        {TEXTARRAYOID});
     static Query *const of_refs = new Query(
         "SELECT t.customer_id, $1 FROM affiliate.transaction_ref r JOIN affiliate.transaction t"
         " ON t.transaction_id = r.transaction_id WHERE r.source = pg_catalog.split_part($1, E'\\n', 1)"
@@ -144,7 +150,7 @@ AFFILIATE_FUNCTION(affiliate_settle_after) {
     const TriggerData &data = trigger_data(fcinfo);
     std::string const table = table_of(data);
     bool const keeps_states = data.tg_oldtable != nullptr && FactColumns::of(data.tg_relation).has(FactColumn::version);
-    bool const needs_rulebook = table == "transaction" || table == "customer" || table == "account";
+    bool const needs_rulebook = table == "transaction" || table == "customer" || table == "account" || table == "event";
     std::shared_ptr<CompiledRulebook> const current = needs_rulebook ? rulebook_unless_locked() : nullptr;
     const core::Rulebook *const book = current ? &current->book : nullptr;
     Concerned concerned;

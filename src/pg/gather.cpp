@@ -31,6 +31,8 @@ struct Reads {
     // News about a sale that does not name the customer (W12).
     IndexRead anonymous{"transaction", "transaction_original_idx", transaction_columns()};
     IndexRead anonymous_reports{"transaction_report", "transaction_report_transaction_idx", transaction_columns()};
+    IndexRead events{"event", "event_customer_idx", event_columns()};
+    IndexRead anonymous_events{"event", "event_transaction_idx", event_columns()}; // that name their purchase only
     IndexRead customers{"customer", "customer_pkey", customer_columns()};
     IndexRead customer_reports{"customer_report", "customer_report_pkey", customer_columns()};
     IndexRead clicks{"click", "click_customer_idx", click_columns()};
@@ -73,13 +75,14 @@ public:
     /// With `is_bounded` it stops where a customer turns out to be large().
     std::vector<CaseFile> run(std::vector<std::string> customers, Datum hypothetical, bool is_bounded) {
         FreshSnapshot snapshot;
-        OpenReads usual({&reads().aliases, &reads().transactions, &reads().anonymous, &reads().customers, &reads().clicks,
-                         &reads().visitors, &reads().disputes, &reads().refs, &reads().ownerships, &reads().conversions,
-                         &reads().commissions});
+        OpenReads usual({&reads().aliases, &reads().transactions, &reads().anonymous, &reads().events, &reads().anonymous_events,
+                         &reads().customers, &reads().clicks, &reads().visitors, &reads().disputes, &reads().refs,
+                         &reads().ownerships, &reads().conversions, &reads().commissions});
         ids_ = std::move(customers);
         is_bounded_ = is_bounded;
         read_aliases();
         read_transactions(hypothetical);
+        read_events();
         if (!large_.empty()) {
             usual.close();
             snapshot.close();
@@ -174,6 +177,22 @@ private:
         reads().anonymous_reports.each(ids, [&](const Row &row) {
             followers[row.text(2)]->transactions.push_back(read_transaction(row, rulebook_));
         });
+    }
+
+    void read_events() {
+        auto const add_event = [this](CaseFile *found, const Row &row) {
+            if (found == nullptr) return true;
+            if (is_bounded_ && found->events.size() >= kLargeCaseFile) {
+                large_.insert(found->customer_id);
+                return false;
+            }
+            Event event = read_event(row, rulebook_);
+            names_accounts_ = names_accounts_ || !event.challenge_id.empty() || !event.original_challenge_id.empty();
+            found->events.push_back(std::move(event));
+            return true;
+        };
+        reads().events.each(ids_, [&](const Row &row) { return add_event(file(row.text(0), program_no(row.text(1))), row); });
+        reads().anonymous_events.each(sale_ids_, [&](const Row &row) { return add_event(sale_files_[row.text(5)], row); });
     }
 
     void read_customers() {
@@ -318,6 +337,8 @@ private:
             sort_states(found.transactions, &TransactionState::transaction_id);
             sort_states(found.disputes, &DisputeState::dispute_id);
             sort_states(found.customer, &CustomerState::customer_id);
+            std::sort(found.events.begin(), found.events.end(),
+                      [](const Event &a, const Event &b) { return a.event_id < b.event_id; });
             date_customer_states(found.customer);
             if (auto const it = aliases_.find(found.customer_id); it != aliases_.end()) found.aliases = it->second;
         }

@@ -56,6 +56,10 @@ template <class F> void each(const char *statement, F f) {
     call([table] { SPI_freetuptable(table); });
 }
 
+bool has_table(const char *name) {
+    return call([name] { return OidIsValid(get_relname_relid(name, get_namespace_oid("affiliate", false))); });
+}
+
 Time time_or(const Row &row, int column, Time fallback) { return row.time(column).value_or(fallback); }
 
 LaterTouch later_touch(const std::string &text) {
@@ -236,6 +240,11 @@ void load_touch_sources(Rulebook &book) {
     });
     each("SELECT status, effect FROM affiliate.transaction_status",
          [&](const Row &row) { book.statuses[row.text(0)] = status_named(row.text(1)); });
+    // It came with 0.2.0. A sale between ALTER EXTENSION UPDATE and setup() stands, and is settled after it.
+    if (has_table("event_type"))
+        each("SELECT event_type, effect FROM affiliate.event_type", [&](const Row &row) {
+            if (std::optional<EventKind> const kind = event_kind_named(row.text(1))) book.event_types[row.text(0)] = *kind;
+        });
     each("SELECT from_currency, to_currency, valid_from, rate, source FROM affiliate.fx_rate"
          " ORDER BY from_currency, to_currency, valid_from",
          [&](const Row &row) {

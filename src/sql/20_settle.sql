@@ -52,7 +52,7 @@ CREATE FUNCTION affiliate.resettle(customer_ids text[]) RETURNS bigint
     AS 'MODULE_PATHNAME', 'affiliate_resettle';
 COMMENT ON FUNCTION affiliate.resettle(text[]) IS 'Settles customers now; returns the number of ledger entries posted.';
 
---| Enqueues every customer of a program who has a transaction ordered or completed from from_at to before to_at. The
+--| Enqueues every customer of a program who has a transaction ordered or completed, or an event, from from_at to before to_at. The
 --| drain settles them in batches, each committed on its own, after the sales that are queued. Returns the number of
 --| customers enqueued.
 CREATE FUNCTION affiliate.resettle_program(program text, from_at timestamptz DEFAULT '-infinity', to_at timestamptz DEFAULT 'infinity')
@@ -65,18 +65,20 @@ DECLARE
     enqueued bigint;
 BEGIN
     INSERT INTO affiliate.settle_queue (kind, program_no, customer_id, reason, due_at)
-    SELECT DISTINCT 'customer', of_program_no, coalesce(a.canonical_id, t.customer_id), 'resettle', affiliate._now()
-    FROM affiliate.transaction AS t
+    SELECT DISTINCT 'customer', of_program_no, coalesce(a.canonical_id, k.customer_id), 'resettle', affiliate._now()
+    FROM (SELECT t.customer_id FROM affiliate.transaction AS t
+          WHERE t.program_id = program AND coalesce(t.completed_at, t.ordered_at, t.recorded_at) >= from_at
+            AND coalesce(t.ordered_at, t.completed_at, t.recorded_at) < to_at
+          UNION ALL
+          SELECT e.customer_id FROM affiliate.event AS e WHERE e.program_id = program AND e.occurred_at >= from_at AND e.occurred_at < to_at) AS k
     LEFT JOIN affiliate.customer_alias AS a USING (customer_id)
-    WHERE t.program_id = program AND t.customer_id <> ''
-      AND coalesce(t.completed_at, t.ordered_at, t.recorded_at) >= from_at
-      AND coalesce(t.ordered_at, t.completed_at, t.recorded_at) < to_at;
+    WHERE k.customer_id <> '';
     GET DIAGNOSTICS enqueued = ROW_COUNT;
     RETURN enqueued;
 END
 $$;
 COMMENT ON FUNCTION affiliate.resettle_program(text, timestamptz, timestamptz) IS
-    'Enqueues every customer of a program with a transaction in a period, for the drain to settle; returns how many.';
+    'Enqueues every customer of a program with a transaction or event in a period, for the drain to settle; returns how many.';
 
 --| Does one batch of queued work: new clicks, rulebook changes, up to batch customers, and the second stage of
 --| affiliates. Returns the number of queue rows done: call it until it returns 0. Needs READ COMMITTED. What another

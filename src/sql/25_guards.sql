@@ -88,13 +88,19 @@ AS $$
 DECLARE
     told affiliate.click%ROWTYPE := NEW;
 BEGIN
-    -- who clicked may become known later, once; the clock of the recording stays
+    -- who clicked may become known later, once; the clock of the recording stays, and reports count the click as it came
     told.visitor_id := coalesce(OLD.visitor_id, NEW.visitor_id);
     told.customer_id := coalesce(OLD.customer_id, NEW.customer_id);
+    told.visitor_added := OLD.visitor_added OR OLD.visitor_id IS NULL AND NEW.visitor_id IS NOT NULL;
+    told.inserted_xid := coalesce(OLD.inserted_xid, OLD.written_xid);
     NEW.recorded_at := OLD.recorded_at;
-    NEW.cluster_no := OLD.cluster_no;
+    NEW.cluster := OLD.cluster;
+    NEW.visitor_added := told.visitor_added;
+    NEW.inserted_xid := told.inserted_xid;
     OLD.visitor_id := told.visitor_id;
     OLD.customer_id := told.customer_id;
+    OLD.visitor_added := told.visitor_added;
+    OLD.inserted_xid := told.inserted_xid;
     OLD.written_xid := NEW.written_xid;
     IF NEW IS DISTINCT FROM OLD THEN
         RAISE EXCEPTION USING ERRCODE = 'AF011',
@@ -107,6 +113,24 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION affiliate._refuse_other_click() IS 'Row trigger of click: a click_id re-sent with other content changes nothing.';
+
+CREATE FUNCTION affiliate._refuse_other_event() RETURNS trigger
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    NEW.recorded_at := OLD.recorded_at;
+    NEW.recorded_by := OLD.recorded_by;
+    IF NEW IS DISTINCT FROM OLD THEN
+        RAISE EXCEPTION USING ERRCODE = 'AF011',
+            MESSAGE = format('event "%s" is stored with other content', NEW.event_id),
+            DETAIL = 'An event never changes.',
+            HINT = 'Use an event_id once; what happened later is another event.', TABLE = 'event', SCHEMA = 'affiliate';
+    END IF;
+    RETURN NEW;
+END
+$$;
+COMMENT ON FUNCTION affiliate._refuse_other_event() IS 'Row trigger of event: an event_id re-sent with other content changes nothing.';
 
 CREATE FUNCTION affiliate._check_alias() RETURNS trigger
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE

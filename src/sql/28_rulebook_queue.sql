@@ -14,6 +14,7 @@ BEGIN
         WHEN 'affiliate_alias' THEN jsonb_build_object('affiliate', jsonb_build_array(rulebook_row -> 'external_id'))
         WHEN 'link' THEN jsonb_build_object('link', jsonb_build_array(rulebook_row -> 'link_id'))
         WHEN 'campaign' THEN jsonb_build_object('campaign', jsonb_build_array(rulebook_row -> 'campaign_id'))
+        WHEN 'event_type' THEN jsonb_build_object('event_type', jsonb_build_array(rulebook_row -> 'event_type'))
         WHEN 'coupon' THEN jsonb_build_object('coupon', jsonb_build_array(rulebook_row -> 'code_normalised'))
         WHEN 'fx_rate' THEN jsonb_build_object('fx_rate', jsonb_build_array(rulebook_row - '{rate,source}'::text[]))
         END END;
@@ -30,6 +31,7 @@ DECLARE
     links text[] := ARRAY(SELECT jsonb_array_elements_text(scope -> 'link'));
     campaigns text[] := ARRAY(SELECT jsonb_array_elements_text(scope -> 'campaign'));
     coupons text[] := ARRAY(SELECT jsonb_array_elements_text(scope -> 'coupon'));
+    event_types text[] := ARRAY(SELECT jsonb_array_elements_text(scope -> 'event_type'));
 BEGIN
     RETURN ARRAY(
         WITH known AS MATERIALIZED (
@@ -70,7 +72,10 @@ BEGIN
         JOIN affiliate.program AS p ON p.program_no = in_program_no AND p.currency IN (r.from_currency, r.to_currency)
         JOIN affiliate.conversion AS c ON c.program_no = p.program_no AND c.currency IN (r.from_currency, r.to_currency)
         WHERE c.customer_id = ANY (customers) AND c.stated_at IS NULL
-          AND c.currency <> p.currency AND coalesce(c.occurred_at >= r.valid_from, true));
+          AND c.currency <> p.currency AND coalesce(c.occurred_at >= r.valid_from, true)
+        UNION
+        SELECT c.customer_id FROM affiliate.conversion AS c JOIN affiliate.event AS e ON e.event_id = c.transaction_id
+        WHERE c.kind = 'event' AND c.customer_id = ANY (customers) AND e.event_type = ANY (event_types));
 END
 $$;
 COMMENT ON FUNCTION affiliate._who_named(text[], integer, jsonb) IS 'Which of these customers named, in facts that are stored, what a change of the rulebook is about.';

@@ -23,13 +23,18 @@ BEGIN
         is_test boolean NOT NULL DEFAULT false,
         recorded_at timestamptz NOT NULL DEFAULT affiliate._now(),
         recorded_by text NOT NULL DEFAULT session_user,
-        cluster_no smallint NOT NULL DEFAULT 0,
         written_xid xid8 NOT NULL DEFAULT pg_current_xact_id(),
         CONSTRAINT click_clicked_at_check CHECK (isfinite(clicked_at))
     );
+    PERFORM affiliate._add_cluster('click');
+    PERFORM affiliate._add_column('click', 'inserted_xid', 'xid8');
+    PERFORM affiliate._add_column('click', 'visitor_added', 'boolean NOT NULL DEFAULT false');
     PERFORM affiliate._create_index('click_visitor_idx', $index$CREATE INDEX click_visitor_idx ON affiliate.click (visitor_id) WHERE visitor_id IS NOT NULL$index$);
     PERFORM affiliate._create_index('click_customer_idx', $index$CREATE INDEX click_customer_idx ON affiliate.click (customer_id) WHERE customer_id IS NOT NULL$index$);
-    PERFORM affiliate._create_index('click_written_idx', $index$CREATE INDEX click_written_idx ON affiliate.click USING btree (written_xid)$index$);
+    IF to_regclass('affiliate.click_written_idx') IS NOT NULL THEN -- of 0.1.0
+        DROP INDEX affiliate.click_written_idx;
+    END IF;
+    PERFORM affiliate._create_index('click_stamp_idx', $index$CREATE INDEX click_stamp_idx ON affiliate.click (cluster, written_xid)$index$);
     COMMENT ON TABLE affiliate.click IS 'A click on a tracking link; click_id is kept byte for byte, for ever.';
 
     CREATE TABLE IF NOT EXISTS affiliate.visitor_customer (
@@ -222,6 +227,7 @@ BEGIN
         CONSTRAINT dispute_report_pkey PRIMARY KEY (dispute_id, version)
     );
     COMMENT ON TABLE affiliate.dispute_report IS 'Append-only: earlier states of dispute rows.';
+    PERFORM affiliate._setup_events();
     PERFORM affiliate._setup_id_checks();
 END
 $setup$;
@@ -249,6 +255,9 @@ BEGIN
             -- news that names its original only has no customer
             ('transaction', '{transaction_id,customer_id,order_id,account_id,original_transaction_id,original_account_id,original_challenge_id}',
              '{customer_id,order_id,account_id,original_transaction_id,original_account_id,original_challenge_id}'),
+            -- likewise an event that names its transaction only
+            ('event', '{event_id,event_type,customer_id,transaction_id,account_id,challenge_id,original_account_id,original_challenge_id}',
+             '{customer_id,transaction_id,account_id,challenge_id,original_account_id,original_challenge_id}'),
             ('transaction_ref', '{external_id,transaction_id,source,kind}', '{source,kind}'),
             ('dispute', '{dispute_id,transaction_id,customer_id,ref_external_id,ref_source,ref_kind}', '{transaction_id,customer_id,ref_external_id,ref_source,ref_kind}')
             ) AS w (table_name, columns, may_be_empty)

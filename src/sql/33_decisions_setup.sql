@@ -1,5 +1,22 @@
 -- Decisions: what the kernel made of the facts. They follow the facts until a line is stated (W10).
 
+-- What reports group a conversion by, and count of it: the same in the decision and in its entries.
+CREATE FUNCTION affiliate._add_reported_columns(table_name text) RETURNS void
+LANGUAGE plpgsql VOLATILE STRICT PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $setup$
+BEGIN
+    PERFORM affiliate._add_column(table_name, 'conversion_type', 'text COLLATE "C"');
+    PERFORM affiliate._add_column(table_name, 'product_id', 'text COLLATE "C"');
+    PERFORM affiliate._add_column(table_name, 'country', 'text COLLATE "C"');
+    PERFORM affiliate._add_column(table_name, 'campaign_no', 'integer');
+    PERFORM affiliate._add_column(table_name, 'new_customers', 'smallint NOT NULL DEFAULT 0');
+    PERFORM affiliate._add_column(table_name, 'refunded_count', 'smallint NOT NULL DEFAULT 0');
+    PERFORM affiliate._add_column(table_name, 'discount', 'numeric NOT NULL DEFAULT 0');
+END
+$setup$;
+COMMENT ON FUNCTION affiliate._add_reported_columns(text) IS 'Part of setup(): the columns that reports need, of conversion and conversion_entry.';
+
 CREATE FUNCTION affiliate._setup_decisions() RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp SET client_min_messages = warning
@@ -58,9 +75,11 @@ BEGIN
         CONSTRAINT conversion_pkey PRIMARY KEY (customer_id, transaction_id, kind, program_no),
         CONSTRAINT conversion_taken_back_check CHECK (refunded >= 0 AND charged_back >= 0 AND refunded + charged_back <= abs(gross))
     );
+    PERFORM affiliate._add_reported_columns('conversion');
     PERFORM affiliate._create_index('conversion_affiliate_idx', $index$CREATE INDEX conversion_affiliate_idx ON affiliate.conversion (affiliate_no, occurred_at) WHERE ladder_counts$index$);
     PERFORM affiliate._create_index('conversion_ladder_reversed_idx', $index$CREATE INDEX conversion_ladder_reversed_idx ON affiliate.conversion (affiliate_no, ladder_reversed_at)
         WHERE ladder_counts AND ladder_reversed_at IS NOT NULL$index$);
+    PERFORM affiliate._create_index('conversion_conflict_idx', $index$CREATE INDEX conversion_conflict_idx ON affiliate.conversion (ordered_at) WHERE is_conflict$index$);
     COMMENT ON TABLE affiliate.conversion IS 'A fact that can earn and the affiliate it was attributed to, or none and why (code). Its totals are the sum of its conversion_entries.';
 
     CREATE TABLE IF NOT EXISTS affiliate.refund_match (

@@ -37,6 +37,8 @@ BEGIN
     );
     -- program_no first: the foreign key of entry, which knows no program, must not find a use for this index
     PERFORM affiliate._create_index('commission_affiliate_idx', $index$CREATE INDEX commission_affiliate_idx ON affiliate.commission (program_no, affiliate_no, eligible_at)$index$);
+    PERFORM affiliate._create_index('commission_provisional_idx', $index$CREATE INDEX commission_provisional_idx ON affiliate.commission (program_no, affiliate_no)
+        WHERE is_provisional$index$);
     PERFORM affiliate._create_index('commission_stage_idx', $index$CREATE INDEX commission_stage_idx ON affiliate.commission (affiliate_no, program_no, earned_at)
         WHERE ladder_no IS NOT NULL OR cap_room IS NOT NULL$index$);
     COMMENT ON TABLE affiliate.commission IS 'What one rule gives one beneficiary for one subject: header row with running totals; net = accrued - reversed, owed = net - paid. Money in the program''s currency.';
@@ -58,13 +60,14 @@ BEGIN
         effective_at timestamptz NOT NULL,
         recorded_at timestamptz NOT NULL DEFAULT clock_timestamp(),
         recorded_by text NOT NULL DEFAULT session_user,
-        cluster_no smallint NOT NULL DEFAULT 0,
         written_xid xid8 NOT NULL DEFAULT pg_current_xact_id(),
         CONSTRAINT entry_pkey PRIMARY KEY (customer_id, subject_id, subject_kind, rule_no, affiliate_no, level, version),
         CONSTRAINT entry_commission_fkey FOREIGN KEY (customer_id, subject_id, subject_kind, rule_no, affiliate_no, level, currency)
             REFERENCES affiliate.commission (customer_id, subject_id, subject_kind, rule_no, affiliate_no, level, currency),
         CONSTRAINT entry_amount_check CHECK (amount <> 0)
     );
+    PERFORM affiliate._add_cluster('entry');
+    PERFORM affiliate._create_index('entry_stamp_idx', $index$CREATE INDEX entry_stamp_idx ON affiliate.entry (cluster, written_xid)$index$);
     COMMENT ON TABLE affiliate.entry IS 'Append-only ledger: one signed, immutable posting to a commission. Their sum is accrued - reversed - paid of the header.';
 
     CREATE TABLE IF NOT EXISTS affiliate.conversion_entry (
@@ -85,10 +88,13 @@ BEGIN
         effective_at timestamptz NOT NULL,
         recorded_at timestamptz NOT NULL DEFAULT clock_timestamp(),
         recorded_by text NOT NULL DEFAULT session_user,
-        cluster_no smallint NOT NULL DEFAULT 0,
         written_xid xid8 NOT NULL DEFAULT pg_current_xact_id(),
         CONSTRAINT conversion_entry_pkey PRIMARY KEY (customer_id, transaction_id, kind, program_no, version)
     );
+    PERFORM affiliate._add_cluster('conversion_entry');
+    PERFORM affiliate._add_reported_columns('conversion_entry');
+    PERFORM affiliate._add_column('conversion_entry', 'method', 'text COLLATE "C"');
+    PERFORM affiliate._create_index('conversion_entry_stamp_idx', $index$CREATE INDEX conversion_entry_stamp_idx ON affiliate.conversion_entry (cluster, written_xid)$index$);
     COMMENT ON TABLE affiliate.conversion_entry IS 'Append-only stream of counts: what a conversion added to or took from conversions, revenue, refunds and chargebacks of an affiliate. Amounts in the currency of the sale.';
 
     CREATE TABLE IF NOT EXISTS affiliate.affiliate_position (

@@ -1,4 +1,4 @@
--- Reference rows: currencies, transaction types and status words. A firm adds its own and may change these.
+-- Reference rows: currencies, transaction types, status words and event types. A firm adds its own and may change these.
 
 CREATE FUNCTION affiliate._setup_reference() RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
@@ -42,6 +42,18 @@ BEGIN
     UNION ALL
     VALUES ('paid', 'completed'), ('approved', 'completed'), ('succeeded', 'completed'),
            ('canceled', 'cancelled'), ('voided', 'cancelled'), ('declined', 'failed')
+    ON CONFLICT DO NOTHING;
+
+    INSERT INTO affiliate.event_type (event_type, effect, description) VALUES
+        ('challenge_purchased', 'challenge_purchased', 'A challenge was bought.'),
+        ('evaluation_started', 'evaluation_started', 'Trading began: account_size, start_date.'),
+        ('evaluation_failed', 'evaluation_failed', 'The drawdown was hit or the time is over: reason, days_active.'),
+        ('reset_purchased', 'reset_purchased', 'A challenge was started anew: original_challenge_id or original_account_id.'),
+        ('evaluation_passed', 'evaluation_passed', 'A phase was passed: phase, is_final, days_to_pass.'),
+        ('funded', 'funded', 'The funded account was activated: account_size, profit_split.'),
+        ('funded_activated', 'funded', 'The same.'),
+        ('funded_account_activated', 'funded', 'The same.'),
+        ('chargeback_filed', 'chargeback_filed', 'The payment was charged back: transaction_id, reason.')
     ON CONFLICT DO NOTHING;
 END
 $setup$;

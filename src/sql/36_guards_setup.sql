@@ -8,7 +8,7 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     append_only constant text[] := '{transaction_report,customer_report,dispute_report,entry,conversion_entry,audit_log,statement_payment}';
-    never_deleted constant text[] := '{click,visitor_customer,customer,customer_alias,account,transaction,transaction_ref,dispute,commission}';
+    never_deleted constant text[] := '{click,visitor_customer,customer,customer_alias,account,transaction,transaction_ref,dispute,event,commission}';
     rulebook constant text[] := affiliate._rulebook_tables();
 BEGIN
     -- A: also under session_replication_role = replica. Not the audit: what a restore or a subscription brings was written
@@ -29,6 +29,8 @@ BEGIN
         FROM unnest(never_deleted) AS t
         UNION ALL
         SELECT 'click', '%s_unchanged', 'BEFORE UPDATE ON affiliate.%I FOR EACH ROW EXECUTE FUNCTION affiliate._refuse_other_click()', 'O'
+        UNION ALL
+        SELECT 'event', '%s_unchanged', 'BEFORE UPDATE ON affiliate.%I FOR EACH ROW EXECUTE FUNCTION affiliate._refuse_other_event()', 'O'
         UNION ALL
         SELECT t, '%s_rulebook_changed', 'AFTER INSERT OR DELETE OR UPDATE ON affiliate.%I FOR EACH ROW EXECUTE FUNCTION affiliate._rulebook_changed()', 'A'
         FROM unnest(rulebook) AS t
@@ -72,7 +74,7 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
     RETURN '{currency,fx_rate,program,affiliate,affiliate_status,affiliate_upline,affiliate_alias,campaign,traffic_source,link,coupon,
-             product,transaction_type,transaction_status,plan,ladder,ladder_band,plan_rule,agreement,attribution_override,suspension_decision}';
+             product,transaction_type,transaction_status,event_type,plan,ladder,ladder_band,plan_rule,agreement,attribution_override,suspension_decision}';
 END
 $$;
 COMMENT ON FUNCTION affiliate._rulebook_tables() IS 'The tables of the rulebook.';

@@ -8,7 +8,7 @@ DECLARE
     fact text;
     disabled record;
 BEGIN
-    FOREACH fact IN ARRAY '{transaction,dispute,customer,account,customer_alias,visitor_customer,transaction_ref}'::text[] LOOP
+    FOREACH fact IN ARRAY '{transaction,dispute,event,customer,account,customer_alias,visitor_customer,transaction_ref}'::text[] LOOP
         PERFORM affiliate._create_trigger(fact || '_settle_insert', fact, format('AFTER INSERT ON affiliate.%I'
             ' REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION affiliate._settle_after()', fact));
         PERFORM affiliate._create_trigger(fact || '_settle_update', fact, format('AFTER UPDATE ON affiliate.%I'

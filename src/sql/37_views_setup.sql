@@ -4,8 +4,6 @@ CREATE FUNCTION affiliate._setup_views() RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp SET client_min_messages = warning
 AS $setup$
-DECLARE
-    described record;
 BEGIN
     CREATE OR REPLACE VIEW affiliate.conversions WITH (security_invoker = true) AS
     SELECT p.program_id AS program, c.customer_id, c.transaction_id, c.kind, c.order_key, c.state, f.affiliate_id AS affiliate,
@@ -84,112 +82,6 @@ BEGIN
            r.assignee, r.opened_at, r.due_at
     FROM affiliate.review_case AS r LEFT JOIN affiliate.program AS p USING (program_no)
     WHERE r.state = 'open';
-
-    FOR described IN SELECT * FROM affiliate._view_comments() LOOP
-        EXECUTE format('COMMENT ON %s IS %L', CASE WHEN described.column_name IS NULL
-            THEN format('VIEW affiliate.%I', described.view_name)
-            ELSE format('COLUMN affiliate.%I.%I', described.view_name, described.column_name) END, described.description);
-    END LOOP;
 END
 $setup$;
 COMMENT ON FUNCTION affiliate._setup_views() IS 'Part of setup(): creates or replaces the views.';
-
--- One text per column; a name that means the same everywhere is described once, under view *.
-CREATE FUNCTION affiliate._view_comments()
-RETURNS TABLE (view_name text, column_name text, description text)
-LANGUAGE plpgsql STABLE PARALLEL SAFE
-SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-    RETURN QUERY
-    WITH text_of (view_name, column_name, description) AS (VALUES
-        ('conversions', NULL, 'Facts that can earn: whose each is, why, and what of it was taken back.'),
-        ('commissions', NULL, 'What each rule gives each beneficiary for each subject, with its state and what is owed.'),
-        ('entries', NULL, 'The ledger: every posting to a commission, in the order in which they were written (version).'),
-        ('candidates', NULL, 'The touches that competed for each conversion, and how each fared.'),
-        ('affiliate_balance', NULL, 'Balance per affiliate, program and currency: pending + held + eligible + negative = accrued - reversed - paid.'),
-        ('waiting', NULL, 'What is not settled yet, and why: waiting conversions, the queue, and input that cannot be placed.'),
-        ('review_open', NULL, 'Unusual cases that wait for a person; close them with affiliate.review_close().'),
-        ('*', 'program', 'Program (program_id).'),
-        ('*', 'affiliate', 'Affiliate (affiliate_id), or null for nobody.'),
-        ('*', 'customer_id', 'Canonical id of the customer; empty for what belongs to no customer.'),
-        ('*', 'transaction_id', 'Transaction the conversion came from; empty for a registration.'),
-        ('*', 'kind', 'transaction or registration.'),
-        ('entries', 'kind', 'accrual, adjustment, reversal, void, reinstatement, payment or manual.'),
-        ('review_open', 'kind', 'What is unusual.'),
-        ('*', 'order_key', 'Order the line belongs to; the lines of an order are attributed once.'),
-        ('conversions', 'state', 'pending (not completed), waiting, counted or void.'),
-        ('commissions', 'state', 'pending (provisional), held, eligible, paid, reversed, replaced (decided anew: another rule, another affiliate), void or negative.'),
-        ('*', 'method', 'How it was won: override, ownership, coupon, click, lead, declared or none.'),
-        ('candidates', 'method', 'Kind of touch: override, ownership, coupon, click, lead or declared.'),
-        ('conversions', 'code', 'Why it earns nothing, or null.'),
-        ('candidates', 'code', 'won, outranked, or why the touch could not win.'),
-        ('*', 'is_conflict', 'Whether two or more affiliates competed.'),
-        ('*', 'purchase_number', 'Number of the order among the purchases of the customer.'),
-        ('*', 'ordered_at', 'When it was ordered: decides touches, windows, plan and agreement.'),
-        ('*', 'occurred_at', 'When it was completed: decides purchase number, ladders, rates and holds.'),
-        ('*', 'currency', 'Currency of the amounts.'),
-        ('*', 'gross', 'Amount of the sale, in its own currency.'),
-        ('*', 'refunded', 'Refunded of it.'),
-        ('*', 'charged_back', 'Lost of it in disputes.'),
-        ('conversions', 'net', 'gross - refunded - charged_back.'),
-        ('commissions', 'net', 'accrued - reversed.'),
-        ('*', 'fx_rate', 'Rate from the currency of the sale to that of the program, or null.'),
-        ('*', 'fx_source', 'Where the rate is from.'),
-        ('*', 'fx_valid_from', 'Since when the rate was valid: its age.'),
-        ('*', 'plan', 'Plan that decided (plan_id).'),
-        ('*', 'plan_version', 'Version of the plan.'),
-        ('*', 'rule', 'Name of the rule that pays.'),
-        ('*', 'rule_no', 'Number of the rule; 0 for manual acts.'),
-        ('*', 'level', '0 for the owner, 1 and more for uplines.'),
-        ('*', 'is_test', 'Test facts reach no balance, ladder or statement.'),
-        ('*', 'stated_at', 'When it was stated or paid; from then on the decision stands.'),
-        ('*', 'version', 'Number of the entry within its commission.'),
-        ('*', 'subject_id', 'Transaction, registration, period or manual act.'),
-        ('waiting', 'subject_id', 'Transaction, affiliate or key of the input.'),
-        ('*', 'subject_kind', 'transaction, registration, period or manual.'),
-        ('*', 'accrued', 'Earned with nothing taken back.'),
-        ('*', 'reversed', 'Taken back of it.'),
-        ('*', 'paid', 'Paid of it.'),
-        ('*', 'owed', 'accrued - reversed - paid; negative when more was paid than is earned.'),
-        ('*', 'earned_at', 'When the conversion was earned.'),
-        ('*', 'eligible_at', 'When the hold ends; infinity while an event is awaited.'),
-        ('*', 'hold_reason', 'What is awaited beyond the time, or null.'),
-        ('*', 'amount', 'Signed amount of the posting.'),
-        ('*', 'cause', 'What led to it.'),
-        ('*', 'effective_at', 'When its cause happened.'),
-        ('*', 'recorded_at', 'When it was written.'),
-        ('*', 'recorded_by', 'Session user who wrote it.'),
-        ('*', 'candidate_no', 'Order in which the touches were weighed.'),
-        ('*', 'ref', 'Click, coupon, declared id, or what the ownership began with.'),
-        ('*', 'touched_at', 'When the touch happened.'),
-        ('*', 'detail', 'All that was stored of the touch.'),
-        ('*', 'pending', 'Owed, but provisional.'),
-        ('*', 'held', 'Owed, the hold is not over.'),
-        ('*', 'eligible', 'Owed and payable.'),
-        ('*', 'negative', 'Owed by the affiliate: taken back after payment, and debits.'),
-        ('*', 'what', 'conversion, queue or input.'),
-        ('*', 'reason', 'Why it waits.'),
-        ('*', 'since', 'Since when.'),
-        ('*', 'due_at', 'When it is to be looked at.'),
-        ('*', 'attempts', 'How often settling it failed.'),
-        ('*', 'last_error', 'How it failed last.'),
-        ('*', 'case_id', 'Number of the case.'),
-        ('*', 'severity', 'low, normal or high.'),
-        ('*', 'money_at_stake', 'Commission that depends on it, in the program''s currency.'),
-        ('*', 'evidence', 'What was seen.'),
-        ('*', 'assignee', 'Who looks at it.'),
-        ('*', 'opened_at', 'When it was noticed.')
-    )
-    SELECT v.view_name, NULL::text, v.description FROM text_of AS v WHERE v.column_name IS NULL
-    UNION ALL
-    (SELECT DISTINCT ON (c.relname, a.attnum) c.relname::text, a.attname::text, t.description
-    FROM pg_class AS c
-    JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
-    JOIN text_of AS t ON t.column_name = a.attname AND t.view_name IN (c.relname, '*')
-    WHERE c.relnamespace = 'affiliate'::regnamespace AND c.relkind = 'v'
-      AND EXISTS (SELECT FROM text_of AS v WHERE v.view_name = c.relname AND v.column_name IS NULL)
-    ORDER BY c.relname, a.attnum, t.view_name = '*');
-END
-$$;
-COMMENT ON FUNCTION affiliate._view_comments() IS 'What the views and their columns mean.';

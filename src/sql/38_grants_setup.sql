@@ -38,7 +38,7 @@ BEGIN
         FROM pg_attribute AS a
         WHERE a.attrelid = format('affiliate.%I', table_name)::regclass AND a.attnum > 0 AND NOT a.attisdropped
           AND a.attgenerated = ''
-          AND a.attname <> ALL ('{recorded_at,recorded_by,version,written_xid,cluster_no,created_at,created_by,requested_at,requested_by,actor,acting_role}'::text[]
+          AND a.attname <> ALL ('{recorded_at,recorded_by,version,written_xid,inserted_xid,visitor_added,cluster,created_at,created_by,requested_at,requested_by,actor,acting_role}'::text[]
                                 || except_also));
 END
 $$;
@@ -49,7 +49,7 @@ LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $setup$
 DECLARE
-    facts constant text[] := '{visitor_customer,customer,customer_alias,account,transaction,transaction_ref,dispute}';
+    facts constant text[] := '{visitor_customer,customer,customer_alias,account,transaction,transaction_ref,dispute,event}';
     name text;
     granted record;
 BEGIN
@@ -114,11 +114,13 @@ DECLARE
     for_readers constant text[] := '{version,balance,find_conversion,explain,owner_of,attribute,quote_commission,health,verify,
         check_rule_text,evaluate_rule_text,rule_functions,rule_operators,new_click_id,
         _now,_default_program,_affiliate_no,_program_no,_refuse_argument,_quoted,_explain,_filled_in,
-        _plain_reason,_find_by_key,_find_by_reading,_drain_job,_verify_ledger,_verify_counts,_verify_decisions,_verify_references,_verify_catalog,
+        _plain_reason,_find_by_key,_find_by_reading,_job,_failed_jobs,metrics,_written_rows,top_affiliates,funnel,quality,chargeback_report,_verify_ledger,_verify_counts,_verify_decisions,_verify_references,_verify_rollups,_verify_catalog,
+        performance,_performance_query,_period_condition,_filter_condition,_month_of,_month_after,_rollup_watermark,_cluster,_last_xid,_day,
+        _ledger_changes,_click_changes,_counted_clicks,_clicks_between,_click_name,_resolve_sources,_written_subjects,
         _guard_triggers,_rulebook_tables,_sequences_behind,_is_subscriber}';
     -- called by triggers with the rights of whoever writes the rulebook, and by what administrators call: the job of
     -- schedule_jobs() is the caller's own, and what _audit writes an administrator may write anyway
-    for_admins constant text[] := '{_concerned_program,_rulebook_scope,_rebuild_upline,_id_columns,_is_amount,_audit,_force_sync,_drain_failed,_cron_hint}';
+    for_admins constant text[] := '{_concerned_program,_rulebook_scope,_rebuild_upline,_id_columns,_is_amount,_audit,_force_sync,_drain_failed,_jobs,_cron_hint,_rollup_failed}';
 BEGIN
     RETURN QUERY
     SELECT r.role_name

@@ -19,10 +19,14 @@ BEGIN
     PERFORM affiliate._setup_decisions();
     PERFORM affiliate._setup_ledger();
     PERFORM affiliate._setup_operator();
+    PERFORM affiliate._setup_rollups();
+    PERFORM affiliate._stamp_cluster();
     PERFORM affiliate._setup_defaults();
     PERFORM affiliate._setup_reference();
     PERFORM affiliate._setup_triggers();
     PERFORM affiliate._setup_views();
+    PERFORM affiliate._setup_report_views();
+    PERFORM affiliate._comment_views();
     PERFORM affiliate._setup_guards();
     PERFORM affiliate._setup_owners();
     PERFORM affiliate._setup_grants();
@@ -112,9 +116,9 @@ BEGIN
     FOR wanted IN
         SELECT a.attrelid::regclass AS table_name, a.attname AS column_name, w.expression
         FROM (VALUES
-            ('{click,customer,account,transaction}'::text[], 'program_id', 'affiliate._default_program()'),
+            ('{click,customer,account,transaction,event}'::text[], 'program_id', 'affiliate._default_program()'),
             ('{click}', 'clicked_at', 'affiliate._now()'),
-            ('{click,visitor_customer,customer,customer_pii,customer_alias,account,transaction,transaction_ref,dispute,pending_input}', 'recorded_at', 'affiliate._now()'),
+            ('{click,visitor_customer,customer,customer_pii,customer_alias,account,transaction,transaction_ref,dispute,event,pending_input}', 'recorded_at', 'affiliate._now()'),
             ('{visitor_customer}', 'seen_at', 'affiliate._now()'),
             ('{refund_match}', 'matched_at', 'affiliate._now()'),
             ('{affiliate_position}', 'settled_at', 'affiliate._now()'),

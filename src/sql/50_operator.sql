@@ -152,9 +152,9 @@ BEGIN
     VALUES ('', posted.adjustment_id, 'manual', 0, posted.affiliate_no, 0, posted.program_no, posted.currency,
         posted.signed_amount, 1, at, at);
     INSERT INTO affiliate.entry (customer_id, subject_id, subject_kind, rule_no, affiliate_no, level, version, program_no, kind,
-        currency, amount, cause, earned_at, effective_at)
+        currency, amount, cause, earned_at, effective_at, cluster)
     VALUES ('', posted.adjustment_id, 'manual', 0, posted.affiliate_no, 0, 1, posted.program_no, 'manual',
-        posted.currency, posted.signed_amount, 'adjustment:' || posted.adjustment_id, at, at);
+        posted.currency, posted.signed_amount, 'adjustment:' || posted.adjustment_id, at, at, affiliate._cluster());
 END
 $$;
 COMMENT ON FUNCTION affiliate._post_adjustment(text) IS 'Posts a requested adjustment: header and entry.';

@@ -65,9 +65,9 @@ BEGIN
         RETURNING c.*, d.owed
     ), entry AS (
         INSERT INTO affiliate.entry (customer_id, subject_id, subject_kind, rule_no, affiliate_no, level, version, program_no, kind,
-            currency, amount, cause, earned_at, effective_at)
+            currency, amount, cause, earned_at, effective_at, cluster)
         SELECT p.customer_id, p.subject_id, p.subject_kind, p.rule_no, p.affiliate_no, p.level, p.version, p.program_no, 'payment',
-            p.currency, -p.owed, 'payment:' || reference, p.earned_at, at
+            p.currency, -p.owed, 'payment:' || reference, p.earned_at, at, affiliate._cluster()
         FROM paid AS p
     ), stated AS (
         UPDATE affiliate.conversion AS c SET stated_at = at

@@ -46,7 +46,8 @@ BEGIN
                c.candidates @> jsonb_build_array(jsonb_build_object('affiliate_no', asking_no)) AS competed,
                row_number() OVER w AS n
         FROM found AS f
-        JOIN affiliate.conversion AS c ON c.customer_id = f.customer_id AND c.transaction_id = f.transaction_id
+        -- events earn nothing
+        JOIN affiliate.conversion AS c ON c.customer_id = f.customer_id AND c.transaction_id = f.transaction_id AND c.kind <> 'event'
         JOIN affiliate.program AS p USING (program_no)
         WHERE NOT c.is_test
         WINDOW w AS (PARTITION BY c.customer_id, c.transaction_id, c.kind, c.program_no)

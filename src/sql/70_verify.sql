@@ -13,6 +13,7 @@ BEGIN
     RETURN QUERY SELECT * FROM affiliate._verify_counts();
     RETURN QUERY SELECT * FROM affiliate._verify_decisions();
     RETURN QUERY SELECT * FROM affiliate._verify_references();
+    RETURN QUERY SELECT * FROM affiliate._verify_rollups();
     RETURN QUERY SELECT * FROM affiliate._verify_catalog();
 END
 $$;
@@ -95,19 +96,19 @@ BEGIN
     FROM (
         SELECT coalesce(c.customer_id, e.customer_id) AS customer_id, coalesce(c.transaction_id, e.transaction_id) AS transaction_id,
                coalesce(c.kind, e.kind) AS kind, c.version, c.is_test, c.gross, c.refunded, c.charged_back, e.last_version,
-               ARRAY[c.quantity, c.gross, c.refunded, c.charged_back, c.charged_back_count] AS header,
-               ARRAY[coalesce(e.quantity, 0), coalesce(e.gross, 0), coalesce(e.refunded, 0), coalesce(e.charged_back, 0), coalesce(e.charged_back_count, 0)] AS entries
+               ARRAY[c.quantity, c.new_customers, c.gross, c.discount, c.refunded, c.refunded_count, c.charged_back, c.charged_back_count] AS header,
+               coalesce(e.sums, '{0,0,0,0,0,0,0,0}') AS entries
         FROM affiliate.conversion AS c
-        FULL JOIN (SELECT n.customer_id, n.transaction_id, n.kind, n.program_no, max(n.version) AS last_version, sum(n.quantity) AS quantity,
-                          sum(n.gross) AS gross, sum(n.refunded) AS refunded, sum(n.charged_back) AS charged_back,
-                          sum(n.charged_back_count) AS charged_back_count
+        FULL JOIN (SELECT n.customer_id, n.transaction_id, n.kind, n.program_no, max(n.version) AS last_version,
+                          ARRAY[sum(n.quantity), sum(n.new_customers), sum(n.gross), sum(n.discount), sum(n.refunded), sum(n.refunded_count),
+                                sum(n.charged_back), sum(n.charged_back_count)] AS sums
                    FROM affiliate.conversion_entry AS n GROUP BY 1, 2, 3, 4) AS e
           ON (e.customer_id, e.transaction_id, e.kind, e.program_no) = (c.customer_id, c.transaction_id, c.kind, c.program_no)
     ) AS l
     CROSS JOIN LATERAL (VALUES
         -- test facts are decided, but not counted
         ('count_sum', CASE WHEN l.version IS NULL OR l.header <> l.entries AND NOT l.is_test THEN
-            format('The sum of the entries (quantity, gross, refunded, charged back, count) is %s, the conversion has %s.', l.entries, l.header) END),
+            format('The sum of the entries (quantity, new customers, gross, discount, refunded, refunds, charged back, chargebacks) is %s, the conversion has %s.', l.entries, l.header) END),
         ('count_versions', CASE WHEN l.last_version > l.version THEN format('The last entry has version %s, the conversion %s.', l.last_version, l.version) END),
         ('taken_back_range', CASE WHEN l.refunded < 0 OR l.charged_back < 0 OR l.refunded + l.charged_back > abs(l.gross) THEN
             format('Refunded %s and charged back %s of %s.', l.refunded, l.charged_back, l.gross) END)) AS v (code, detail)
@@ -170,6 +171,7 @@ BEGIN
         SELECT t.customer_id, 'transaction ' || t.transaction_id, t.program_id FROM affiliate.transaction AS t
         UNION ALL SELECT c.customer_id, 'customer ' || c.customer_id, c.program_id FROM affiliate.customer AS c
         UNION ALL SELECT a.customer_id, 'account ' || a.account_id, a.program_id FROM affiliate.account AS a
+        UNION ALL SELECT e.customer_id, 'event ' || e.event_id, e.program_id FROM affiliate.event AS e
         UNION ALL SELECT c.customer_id, 'click ' || c.click_id, c.program_id FROM affiliate.click AS c
     ) AS f (customer_id, subject, program_id)
     WHERE f.program_id NOT IN (SELECT p.program_id FROM affiliate.program AS p);
@@ -192,14 +194,17 @@ BEGIN
     LEFT JOIN affiliate.program AS p USING (program_no)
     LEFT JOIN affiliate.affiliate AS f USING (affiliate_no)
     LEFT JOIN affiliate.transaction AS t ON t.transaction_id = c.transaction_id AND c.kind = 'transaction'
-    LEFT JOIN affiliate.customer_alias AS a ON a.customer_id = t.customer_id
+    LEFT JOIN affiliate.event AS e ON e.event_id = c.transaction_id AND c.kind = 'event'
+    CROSS JOIN LATERAL (SELECT coalesce(t.customer_id, e.customer_id) AS customer_id) AS o
+    LEFT JOIN affiliate.customer_alias AS a ON a.customer_id = o.customer_id
     CROSS JOIN LATERAL (VALUES
         ('unknown_program', CASE WHEN p.program_id IS NULL THEN format('There is no program %s.', c.program_no) END),
         ('unknown_affiliate', CASE WHEN c.affiliate_no IS NOT NULL AND f.affiliate_id IS NULL THEN format('There is no affiliate %s.', c.affiliate_no) END),
         -- a fact that is gone is never silently a reversal (POSTGRES.md 27)
-        ('fact_missing', CASE WHEN c.kind = 'transaction' AND t.transaction_id IS NULL THEN 'The transaction it came from is gone.' END),
-        ('fact_moved', CASE WHEN t.customer_id NOT IN ('', c.customer_id) AND a.canonical_id IS DISTINCT FROM c.customer_id THEN
-            format('Its transaction belongs to customer "%s".', t.customer_id) END)) AS v (code, detail)
+        ('fact_missing', CASE WHEN c.kind = 'transaction' AND t.transaction_id IS NULL THEN 'The transaction it came from is gone.'
+                              WHEN c.kind = 'event' AND e.event_id IS NULL THEN 'The event it came from is gone.' END),
+        ('fact_moved', CASE WHEN o.customer_id NOT IN ('', c.customer_id) AND a.canonical_id IS DISTINCT FROM c.customer_id THEN
+            format('Its %s belongs to customer "%s".', c.kind, o.customer_id) END)) AS v (code, detail)
     WHERE v.detail IS NOT NULL;
 END
 $$;

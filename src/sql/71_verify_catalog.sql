@@ -34,7 +34,7 @@ BEGIN
     RETURN QUERY
     SELECT 'trigger', ''::text, format('affiliate.%s', w.name), format('No trigger calls affiliate.%s() on %s; run affiliate.setup().', w.function_name, w.done)
     FROM (SELECT n.name, v.* -- event: the bit of tgtype
-          FROM unnest('{transaction,dispute,customer,account,customer_alias,visitor_customer,transaction_ref}'::text[]) AS n (name)
+          FROM unnest('{transaction,dispute,event,customer,account,customer_alias,visitor_customer,transaction_ref}'::text[]) AS n (name)
           CROSS JOIN (VALUES (4, 'INSERT', '_settle_after'), (16, 'UPDATE', '_settle_after')) AS v (event, done, function_name)
           UNION ALL
           SELECT n.name, 16, 'UPDATE', '_fact_before_update' FROM unnest('{transaction,dispute,customer,account,visitor_customer,transaction_ref}'::text[]) AS n (name)) AS w

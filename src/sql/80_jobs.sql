@@ -62,7 +62,7 @@ COMMENT ON PROCEDURE affiliate.drain_loop(interval) IS 'Drains the queue for a w
 -- In half a database what is queued would be settled without the facts that are still to come, and leave the queue. After
 -- a restore functions belong to who restored them, and where rows alone were restored the triggers of schema_version have
 -- been off: both until setup() is run.
-CREATE FUNCTION affiliate._may_drain() RETURNS boolean
+CREATE FUNCTION affiliate._jobs_may_run() RETURNS boolean
 LANGUAGE plpgsql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -72,14 +72,14 @@ BEGIN
        OR NOT EXISTS (SELECT FROM pg_proc AS p WHERE p.oid = 'affiliate._drain_failed(text)'::regprocedure
                       AND pg_get_userbyid(p.proowner) = 'affiliate_owner') THEN
         RAISE EXCEPTION USING ERRCODE = 'AF092',
-            MESSAGE = 'the queue is not drained before affiliate.setup() was run',
+            MESSAGE = 'no job works here before affiliate.setup() was run',
             DETAIL = 'A restore is under way, or has ended without it.',
             HINT = 'When all rows are restored run SELECT affiliate.setup() as a superuser.';
     END IF;
     RETURN NOT affiliate._is_subscriber();
 END
 $$;
-COMMENT ON FUNCTION affiliate._may_drain() IS 'Whether the queue is this server''s to drain: not while a restore is under way, which is an error, nor where the ledger comes from another server.';
+COMMENT ON FUNCTION affiliate._jobs_may_run() IS 'Whether drain and refresh are to work here: not while a restore is under way, which is an error, nor where the ledger comes from another server.';
 
 CREATE FUNCTION affiliate._is_subscriber() RETURNS boolean
 LANGUAGE plpgsql STABLE PARALLEL SAFE
@@ -98,25 +98,26 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
     INSERT INTO affiliate.drain_progress AS d (name, last_error)
-    SELECT 'drain', left(message, 1000) WHERE affiliate._may_drain() -- a restore brings this row, too
+    SELECT 'drain', left(message, 1000) WHERE affiliate._jobs_may_run() -- a restore brings this row, too
     ON CONFLICT (name) DO UPDATE SET last_error = excluded.last_error;
 END
 $$;
 REVOKE ALL ON FUNCTION affiliate._drain_failed(text) FROM PUBLIC;
 COMMENT ON FUNCTION affiliate._drain_failed(text) IS 'Keeps the error of a drain for health().';
 
---| Schedules the drain with pg_cron: each minute, for 55 seconds. Repeating it changes nothing. The job runs as the
---| caller. Returns the number of the job.
+--| Schedules two jobs with pg_cron, each minute: the drain, for 55 seconds, and the refresh of the rollups. Repeating it
+--| changes nothing. The jobs run as the caller. Returns the number of the drain's job.
 --|
---| Errors: `AF040` pg_cron is not installed in this database; the hint has the statement to run elsewhere.
+--| Errors: `AF040` pg_cron is not installed in this database; the hint has the statements to run elsewhere.
 CREATE FUNCTION affiliate.schedule_jobs() RETURNS bigint
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    command constant text := 'CALL affiliate.drain_loop(''55 s'')';
     cron_database text := (SELECT s.setting FROM pg_settings AS s WHERE s.name = 'cron.database_name');
+    job record;
     job_no bigint;
+    first_job_no bigint;
 BEGIN
     IF NOT EXISTS (SELECT FROM pg_extension WHERE extname = 'pg_cron') THEN
         RAISE EXCEPTION USING ERRCODE = 'AF040',
@@ -125,46 +126,63 @@ BEGIN
                 WHEN cron_database IS NULL THEN 'The setting cron.database_name is unknown: pg_cron is not in shared_preload_libraries, or you may not see its settings.'
                 WHEN cron_database = current_database() THEN 'The library is loaded for this database; the extension is not created.'
                 ELSE format('pg_cron lives in database "%s".', cron_database) END,
-            HINT = affiliate._cron_hint(cron_database, command);
+            HINT = affiliate._cron_hint(cron_database);
     END IF;
-    -- pg_cron's own tables: only named when it is there
-    EXECUTE 'SELECT cron.schedule($1, $2, $3)' INTO job_no USING 'pg_affiliate drain', '* * * * *', command;
-    PERFORM affiliate._audit('schedule_jobs', job_no::text, jsonb_build_object('command', command));
-    RETURN job_no;
+    FOR job IN SELECT * FROM affiliate._jobs() LOOP
+        -- pg_cron's own tables: only named when it is there
+        EXECUTE 'SELECT cron.schedule($1, $2, $3)' INTO job_no USING job.name, job.schedule, job.command;
+        PERFORM affiliate._audit('schedule_jobs', job_no::text, jsonb_build_object('command', job.command));
+        first_job_no := coalesce(first_job_no, job_no);
+    END LOOP;
+    RETURN first_job_no;
 END
 $$;
-COMMENT ON FUNCTION affiliate.schedule_jobs() IS 'Schedules the drain with pg_cron, each minute.';
+COMMENT ON FUNCTION affiliate.schedule_jobs() IS 'Schedules the drain and the refresh of the rollups with pg_cron, each minute.';
 
-CREATE FUNCTION affiliate._cron_hint(cron_database text, command text) RETURNS text
+CREATE FUNCTION affiliate._jobs() RETURNS TABLE (name text, schedule text, command text)
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN QUERY VALUES
+        ('pg_affiliate drain', '* * * * *', 'CALL affiliate.drain_loop(''55 s'')'),
+        ('pg_affiliate rollup', '* * * * *', 'CALL affiliate.rollup_catch_up()');
+END
+$$;
+COMMENT ON FUNCTION affiliate._jobs() IS 'The jobs of pg_affiliate, the drain first.';
+
+CREATE FUNCTION affiliate._cron_hint(cron_database text) RETURNS text
 LANGUAGE plpgsql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
     RETURN CASE
         WHEN cron_database = current_database() THEN 'Run: CREATE EXTENSION pg_cron;'
-        ELSE format('Run in %s: SELECT cron.schedule_in_database(''pg_affiliate drain'', ''* * * * *'', %L, %L);',
-                    coalesce('database "' || cron_database || '"', 'the database of pg_cron'), command, current_database()) END;
+        ELSE format('Run in %s: %s', coalesce('database "' || cron_database || '"', 'the database of pg_cron'),
+                    (SELECT string_agg(format('SELECT cron.schedule_in_database(%L, %L, %L, %L);', j.name, j.schedule, j.command, current_database()), ' ')
+                     FROM affiliate._jobs() AS j)) END;
 END
 $$;
-COMMENT ON FUNCTION affiliate._cron_hint(text, text) IS 'What to run, and in which database, to get the drain scheduled.';
+COMMENT ON FUNCTION affiliate._cron_hint(text) IS 'What to run, and in which database, to get the jobs scheduled.';
 
---| Removes the job of `affiliate.schedule_jobs`. Returns whether there was one of the caller's.
+--| Removes the jobs of `affiliate.schedule_jobs`. Returns whether there were any of the caller's.
 CREATE FUNCTION affiliate.unschedule_jobs() RETURNS boolean
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     job_no bigint;
+    is_found boolean := false;
 BEGIN
-    IF EXISTS (SELECT FROM pg_extension WHERE extname = 'pg_cron') THEN
-        EXECUTE 'SELECT jobid FROM cron.job WHERE jobname = $1 AND username = current_user' INTO job_no USING 'pg_affiliate drain';
-    END IF;
-    IF job_no IS NULL THEN
+    IF NOT EXISTS (SELECT FROM pg_extension WHERE extname = 'pg_cron') THEN
         RETURN false;
     END IF;
-    EXECUTE 'SELECT cron.unschedule($1)' USING job_no;
-    PERFORM affiliate._audit('unschedule_jobs', job_no::text, '{}');
-    RETURN true;
+    FOR job_no IN EXECUTE 'SELECT jobid FROM cron.job WHERE jobname IN (SELECT name FROM affiliate._jobs()) AND username = current_user' LOOP
+        EXECUTE 'SELECT cron.unschedule($1)' USING job_no;
+        PERFORM affiliate._audit('unschedule_jobs', job_no::text, '{}');
+        is_found := true;
+    END LOOP;
+    RETURN is_found;
 END
 $$;
-COMMENT ON FUNCTION affiliate.unschedule_jobs() IS 'Removes the job of schedule_jobs().';
+COMMENT ON FUNCTION affiliate.unschedule_jobs() IS 'Removes the jobs of schedule_jobs().';

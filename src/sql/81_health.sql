@@ -9,12 +9,16 @@ AS $$
 DECLARE
     queue record;
     drained record;
+    rollups record;
     at timestamptz := clock_timestamp();
 BEGIN
     SELECT count(*) AS length, at - min(greatest(q.due_at, q.enqueued_at)) AS age, count(*) FILTER (WHERE q.attempts > 0) AS failed,
            min(q.last_error) AS last_error
     INTO queue FROM affiliate.settle_queue AS q WHERE q.due_at <= affiliate._now();
     SELECT max(d.last_run_at) AS at, string_agg(d.last_error, '; ') AS error INTO drained FROM affiliate.drain_progress AS d;
+    SELECT max(p.rows_above) AS rows_above, max(p.refreshed_at) AS refreshed_at, max(p.last_error) AS last_error,
+           greatest(at - max(p.refreshed_at), (SELECT at - min(a.xact_start) FROM pg_stat_activity AS a WHERE a.backend_xid IS NOT NULL)) AS age
+    INTO rollups FROM affiliate.rollup_progress AS p;
 
     RETURN QUERY
     SELECT h.item, h.value, h.state, CASE WHEN h.state <> 'ok' THEN h.hint END
@@ -41,7 +45,7 @@ BEGIN
         ('waiting conversions', (SELECT count(*)::text FROM affiliate.conversion AS c WHERE c.state = 'waiting'), 'ok', NULL),
         ('unplaced news', (SELECT count(*)::text FROM affiliate.pending_input AS i WHERE i.kind = 'transaction' AND i.state = 'waiting'),
             CASE WHEN EXISTS (SELECT FROM affiliate.pending_input AS i WHERE i.kind = 'transaction' AND i.state = 'waiting') THEN 'warn' ELSE 'ok' END,
-            'Refunds, disputes or references name transactions that have not arrived; see affiliate.waiting.'),
+            'Refunds, disputes, events or references name transactions that have not arrived; see affiliate.waiting.'),
         ('rejected input', (SELECT count(*)::text FROM affiliate.pending_input AS i WHERE i.state = 'rejected'),
             CASE WHEN EXISTS (SELECT FROM affiliate.pending_input AS i WHERE i.state = 'rejected') THEN 'warn' ELSE 'ok' END,
             'Some input could not be understood; see affiliate.pending_input.'),
@@ -51,11 +55,24 @@ BEGIN
         ('installation', (SELECT count(*)::text FROM affiliate._verify_catalog()) || ' problems',
             CASE WHEN EXISTS (SELECT FROM affiliate._verify_catalog()) THEN 'bad' ELSE 'ok' END,
             'Triggers, owners or privileges are not as they should be: see affiliate.verify(), run affiliate.setup().'),
-        ('drain job', affiliate._drain_job(), CASE affiliate._drain_job() WHEN 'none' THEN 'warn' ELSE 'ok' END,
+        ('drain job', affiliate._job('affiliate.drain'), CASE affiliate._job('affiliate.drain') WHEN 'none' THEN 'warn' ELSE 'ok' END,
             'No pg_cron job of yours in this database: affiliate.schedule_jobs(), or another timer.'),
+        ('rollup job', affiliate._job('affiliate.rollup'), CASE affiliate._job('affiliate.rollup') WHEN 'none' THEN 'warn' ELSE 'ok' END,
+            'No pg_cron job of yours in this database: affiliate.schedule_jobs(), or another timer.'),
+        ('rollups', CASE WHEN rollups.rows_above IS NULL THEN 'not in use' ELSE rollups.rows_above || ' rows above' END,
+            CASE WHEN rollups.rows_above < 1000000 THEN 'ok' ELSE 'warn' END,
+            'Reports count the streams, which takes longer: CALL affiliate.rollup_catch_up(); see affiliate.rollup_progress.'),
+        ('last rollup', coalesce(date_trunc('second', rollups.refreshed_at)::text, 'never'),
+            CASE WHEN rollups.refreshed_at > at - interval '5 minutes' THEN 'ok' ELSE 'warn' END,
+            'No refresh ran lately: affiliate.schedule_jobs(), or a timer that calls affiliate.rollup_catch_up.'),
+        ('watermark age', coalesce(date_trunc('second', rollups.age)::text, 'none'), CASE WHEN rollups.age > interval '15 minutes' THEN 'warn' ELSE 'ok' END,
+            'Since then rollups stand still and reports read more and more rows: no refresh ran, or a transaction is open that long.'),
+        ('rollup error', coalesce(rollups.last_error, 'none'), CASE WHEN rollups.last_error IS NULL THEN 'ok' ELSE 'bad' END, 'The last refresh failed.'),
+        ('failed jobs', coalesce(affiliate._failed_jobs()::text, 'unknown'), CASE WHEN affiliate._failed_jobs() > 0 THEN 'warn' ELSE 'ok' END,
+            'Runs of pg_cron in the last day failed; see cron.job_run_details.'),
         ('subscription', CASE WHEN affiliate._is_subscriber() THEN 'subscriber' ELSE 'none' END,
             CASE WHEN affiliate._is_subscriber() THEN 'warn' ELSE 'ok' END,
-            'The ledger comes from another server: nothing is drained here. To take over see docs/operations.md, Replication.'),
+            'The ledger comes from another server: no job works here. To take over see docs/operations.md, Replication.'),
         ('oldest transaction', coalesce((SELECT date_trunc('second', at - min(a.xact_start))::text FROM pg_stat_activity AS a
                                          WHERE a.backend_xid IS NOT NULL AND a.datname = current_database()), 'none'),
             CASE WHEN EXISTS (SELECT FROM pg_stat_activity AS a WHERE a.backend_xid IS NOT NULL AND a.datname = current_database()
@@ -66,7 +83,7 @@ END
 $$;
 COMMENT ON FUNCTION affiliate.health() IS 'State of the installation: queue, drain, triggers, jobs, settings; one row per item with a hint where something is to be done.';
 
-CREATE FUNCTION affiliate._drain_job() RETURNS text
+CREATE FUNCTION affiliate._job(wanted_command text) RETURNS text
 LANGUAGE plpgsql STABLE PARALLEL RESTRICTED
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -78,9 +95,26 @@ BEGIN
         IF NOT has_schema_privilege('cron', 'USAGE') OR NOT has_table_privilege('cron.job', 'SELECT') THEN
             RETURN 'unknown (no right to see pg_cron''s jobs)';
         END IF;
-        EXECUTE 'SELECT min(schedule) FROM cron.job WHERE active AND database = current_database() AND command LIKE ''%affiliate.drain%''' INTO found;
+        EXECUTE 'SELECT min(schedule) FROM cron.job WHERE active AND database = current_database() AND strpos(command, $1) > 0' INTO found USING wanted_command;
     END IF;
     RETURN coalesce(found, 'none');
 END
 $$;
-COMMENT ON FUNCTION affiliate._drain_job() IS 'Schedule of the drain in pg_cron, or none.';
+COMMENT ON FUNCTION affiliate._job(text) IS 'Schedule of the job in pg_cron whose command has this text, or none.';
+
+CREATE FUNCTION affiliate._failed_jobs() RETURNS bigint
+LANGUAGE plpgsql STABLE PARALLEL RESTRICTED
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    failed bigint;
+BEGIN
+    IF EXISTS (SELECT FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace WHERE n.nspname = 'cron' AND c.relname = 'job_run_details')
+        AND has_schema_privilege('cron', 'USAGE') AND has_table_privilege('cron.job_run_details', 'SELECT') THEN
+        EXECUTE $q$SELECT count(*) FROM cron.job_run_details WHERE database = current_database() AND strpos(command, 'affiliate.') > 0
+                   AND status = 'failed' AND start_time > clock_timestamp() - interval '1 day'$q$ INTO failed;
+    END IF;
+    RETURN failed;
+END
+$$;
+COMMENT ON FUNCTION affiliate._failed_jobs() IS 'Runs of our jobs by pg_cron in the last day that failed; null where that is not known.';

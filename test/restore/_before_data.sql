@@ -4,6 +4,8 @@ BEGIN;
 ALTER TABLE affiliate.currency DISABLE TRIGGER ALL;
 ALTER TABLE affiliate.transaction_type DISABLE TRIGGER ALL;
 ALTER TABLE affiliate.transaction_status DISABLE TRIGGER ALL;
-ALTER TABLE affiliate.schema_version DISABLE TRIGGER ALL; -- until setup() has run again nothing is drained
-TRUNCATE affiliate.currency, affiliate.transaction_type, affiliate.transaction_status, affiliate.schema_version, affiliate.drain_progress;
+ALTER TABLE affiliate.event_type DISABLE TRIGGER ALL;
+ALTER TABLE affiliate.schema_version DISABLE TRIGGER ALL; -- until setup() has run again no job works
+TRUNCATE affiliate.currency, affiliate.transaction_type, affiliate.transaction_status, affiliate.event_type, affiliate.schema_version,
+         affiliate.drain_progress, affiliate.rollup_state;
 COMMIT;

@@ -41,6 +41,8 @@ INSERT INTO affiliate.transaction (program_id, customer_id, transaction_id, tran
 VALUES ('main', 'n6', 'n6', 'challenge_fee', 'completed', 'USD', 200, '2025-03-20 12:40Z', '2025-03-20 12:40Z', '{ANN}');
 RESET pg_affiliate.mode;
 SELECT affiliate.drain(), affiliate.drain(), affiliate.drain(), affiliate.drain();
+CALL affiliate.rollup_catch_up();
 -- a day later what waited for late_grace is decided
 SET pg_affiliate.now = '2025-03-21 14:00Z';
 SELECT affiliate.drain(), affiliate.drain(), affiliate.drain(), affiliate.drain();
+CALL affiliate.rollup_catch_up();

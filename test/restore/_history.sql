@@ -16,6 +16,7 @@ UPDATE affiliate.currency SET exponent = 3 WHERE currency = 'JPY';
 INSERT INTO affiliate.transaction_type (transaction_type, effect, sale_kind, words, description)
 VALUES ('merch', 'sale', 'other', ARRAY['shirt', 'mug "XL"', E'back\\slash'], E'tabs\tand\nlines;\n\\.\nends no COPY here');
 INSERT INTO affiliate.transaction_status VALUES ('settled', 'completed');
+INSERT INTO affiliate.event_type VALUES ('phase 1 "won"', 'evaluation_passed', NULL);
 INSERT INTO affiliate.program (program_id, name, currency, default_plan_id, later_click, adjust_approval, adjust_approval_above, time_zone) VALUES
     ('main', 'Prüfung — "challenge" \ № 1', 'USD', 'standard', 'move', 'above', 1000, 'UTC'),
     ('euro', NULL, 'EUR', 'steps', 'keep', 'always', 0, 'Europe/Prague');
@@ -83,6 +84,9 @@ SELECT (ARRAY['main', 'euro'])[1 + n % 2], 'c' || n, format('t%s%s', n, CASE lin
     CASE WHEN n % 5 = 0 THEN 'acc' || n END, 'p' || 1 + n % 3, CASE WHEN n % 30 = 2 THEN 'fp-bob' END, '{"note": "\\N"}', n % 50 = 0
 FROM generate_series(1, :customers) AS n, generate_series(1, CASE WHEN n % 8 = 0 THEN 2 ELSE 1 END) AS line,
     LATERAL (SELECT timestamptz '2025-03-01 10:00Z' + n * interval '1 second' - CASE WHEN n % 7 = 0 THEN interval '20 days' ELSE '0' END) AS s (at);
+INSERT INTO affiliate.event (program_id, event_id, customer_id, event_type, occurred_at, account_id, account_size, is_final, metadata)
+SELECT (ARRAY['main', 'euro'])[1 + n % 2], format('%s%s', left(kind, 1), n), 'c' || n, kind, at, 'acc' || n, 25000, true, '{"tier": "50k"}'
+FROM generate_series(1, :customers) AS n, (VALUES ('evaluation_started', timestamptz '2025-03-01 10:30Z'), ('phase 1 "won"', '2025-03-01 11:00Z')) AS v (kind, at) WHERE n % 5 = 0;
 SELECT affiliate.drain(), affiliate.drain();
 
 -- 3 March: refunds of all kinds, disputes by id and by reference, later states of rows
@@ -119,6 +123,8 @@ SELECT affiliate.review_close(min(case_id), 'ignore', 'seen') FROM affiliate.rev
 -- more is taken back of what was paid
 UPDATE affiliate.transaction SET refunded_amount = 60, refunded_at = '2025-03-15 11:00Z' WHERE transaction_id IN (SELECT subject_id FROM affiliate.commission WHERE paid > 0 AND subject_kind = 'transaction') AND transaction_id ~ '[12]$';
 SELECT affiliate.drain(), affiliate.drain(), affiliate.drain();
+-- what follows is above the watermark
+CALL affiliate.rollup_catch_up();
 
 -- 20 March: news of a sale that never came is given up; then things that wait for the drain of the next server
 SET pg_affiliate.now = '2025-03-20 11:00Z';

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# What the restore tests share: further private servers beside the check's own, digests, a history and what comes after it.
+# What the restore tests share: private servers of their own beside the check's, digests, a history and what comes after it.
 # They are started like the storms, whose words (is, happened, sql, value) they use.
 RESTORE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 # shellcheck source=test/storm/_lib.sh
@@ -21,10 +21,6 @@ PGBIN=$("$PG_CONFIG" --bindir)
 DATABASE=shop
 # Nothing here is about crashes.
 SERVER_OPTIONS="-c fsync=off ${SERVER_OPTIONS:-}"
-
-# the server and database that the check gave us
-OURS=$(declare -p PGHOST PGPORT PGUSER PGDATABASE | sed 's/^declare -x/export/')
-use_ours() { eval "$OURS"; }
 
 # use NAME: from now on psql talks to this server, to its database shop
 use() {
@@ -54,26 +50,43 @@ stop() {
     use "$1"
     server_stop
 }
+# use_up N: so many transaction ids
+use_up() {
+    # each subtransaction that writes takes one
+    sql -d postgres -c "CREATE TABLE used_up (i int); DO \$\$ BEGIN FOR i IN 1 .. $1 LOOP BEGIN INSERT INTO used_up VALUES (i); EXCEPTION WHEN raise_exception THEN NULL; END; END LOOP; END \$\$"
+}
 
-# digest [continued]: a line "name|rows|md5" for each table and view of the schema. `continued` leaves out what differs between two
+# digest [continued]: a line "name|rows|md5" for each table and view of the schema, but those of which reports() is the measure. `continued` leaves out what differs between two
 # servers that did the same: clocks, transaction ids, and numbers of sequences, which skip some after a crash or promotion.
 digest() {
-    local row='t::text'
+    local row='t::text' but='{reported,rollup_progress}'
+    [ "${1:-}" != continued ] || but='{reported,rollup_progress,rollup,rollup_click,rollup_state,click_source}'
     # the audit of a new row has them, too; the object of a closed review is its number
     [ "${1:-}" != continued ] || row="regexp_replace((to_jsonb(t) - '{recorded_at,enqueued_at,created_at,installed_at,queue_id,audit_id,case_id,coupon_no,
         object,settled,written_xid,inserted_xid,cluster,ready_xid,click_xid,system_identifier}'::text[])::text,
         '\"(created_at|coupon_no)\": (\"[^\"]*\"|[0-9]+)', '', 'g')"
-    sql -v row="$row" <<'SQL' | sort
+    sql -v row="$row" -v but="$but" <<'SQL' | sort
 SET max_parallel_workers_per_gather = 0;
 SELECT string_agg(format('SELECT %L, count(*), md5(coalesce(string_agg(row, chr(10) ORDER BY row COLLATE "C"), %L)) FROM (SELECT %s AS row FROM %s AS t) AS r',
                          c.relname, '', :'row', c.oid::regclass), ' UNION ALL ' ORDER BY c.relname)
-FROM pg_class AS c WHERE c.relnamespace = 'affiliate'::regnamespace AND c.relkind IN ('r', 'p', 'v') \gexec
+FROM pg_class AS c WHERE c.relnamespace = 'affiliate'::regnamespace AND c.relkind IN ('r', 'p', 'v') AND c.relname <> ALL (:'but') \gexec
 SQL
 }
 
-# catalog: everything that setup() answers for, as rows
+# reports: the sums that people look at. Rollups are another matter: a server that built them anew has the same sums in other rows.
+reports() {
+    sql <<'SQL' | sort
+SELECT b, p FROM (VALUES ('sale'), ('event')) AS v (b), affiliate.performance('2025-02-01', '2025-04-01', '{day,program,affiliate,campaign,product,country,conversion_type,method}', '{}', b) AS p;
+SELECT t FROM affiliate.top_affiliates('2025-02-01', '2025-04-01') AS t;
+SELECT f FROM affiliate.funnel('2025-02-01', '2025-04-01', '{program,affiliate}') AS f;
+SQL
+}
+
+# catalog: everything that setup() answers for, as rows; the system identifier, which is a default, as "here"
 catalog() {
-    sql -c 'BEGIN' -f "$RESTORE/../tap/catalog/_digest.sql" -c 'SELECT * FROM pg_temp.digest() ORDER BY what COLLATE "C", name COLLATE "C", detail COLLATE "C"'
+    local here
+    here=$(value 'SELECT system_identifier FROM pg_control_system()')
+    sql -c 'BEGIN' -f "$RESTORE/../tap/catalog/_digest.sql" -c 'SELECT * FROM pg_temp.digest() ORDER BY what COLLATE "C", name COLLATE "C", detail COLLATE "C"' | sed "s/'$here'/here/"
 }
 
 # same NAME FILE FILE: the files are equal, and not empty; shows where they are not

@@ -13,9 +13,9 @@ Decimal Ledger::sum(const CommissionKey &key) const {
 }
 
 Ledger::CommissionKey key_of(const CommissionRow &row) {
-    return {row.subject_id, row.registration, row.rule_no, row.affiliate_no, row.level};
+    return {row.subject_id, row.subject, row.rule_no, row.affiliate_no, row.level};
 }
-Ledger::ConversionKey key_of(const ConversionRow &row) { return {row.transaction_id, row.registration}; }
+Ledger::ConversionKey key_of(const ConversionRow &row) { return {row.transaction_id, row.subject}; }
 
 bool is_empty(const Outcome &outcome) {
     return outcome.conversions.empty() && outcome.commissions.empty() && !outcome.ownerships_changed &&
@@ -72,7 +72,7 @@ void pay(CaseFile &file, Ledger &ledger, CommissionRow &row, Time at) {
     ++row.version;
     ledger.entries[key_of(row)].push_back({row.version, "payment", -owed, "payment", at});
     for (ConversionRow &conversion : file.conversions)
-        if (conversion.transaction_id == row.subject_id && conversion.registration == row.registration &&
+        if (conversion.transaction_id == row.subject_id && conversion.subject == row.subject &&
             !conversion.stated_at)
             conversion.stated_at = at;
 }

@@ -16,8 +16,8 @@ using namespace affiliate::core;
 /// The append-only side: all entries ever written, by commission and by conversion.
 struct Ledger {
     using CommissionKey =
-        std::tuple<std::string, bool, int, int, int>; ///< subject, registration, rule, affiliate, level
-    using ConversionKey = std::pair<std::string, bool>;
+        std::tuple<std::string, Subject, int, int, int>; ///< id, subject, rule, affiliate, level
+    using ConversionKey = std::pair<std::string, Subject>;
     std::map<CommissionKey, std::vector<Entry>> entries;
     std::map<ConversionKey, std::vector<ConversionEntry>> conversion_entries;
 

@@ -159,6 +159,16 @@ Click &Story::click(const char *id, int affiliate_no, Time at) {
     return clicks.back();
 }
 
+Event &Story::event(const char *id, EventKind kind, Time at, const char *transaction) {
+    Event event;
+    event.event_id = id;
+    event.kind = kind;
+    event.occurred_at = event.recorded_at = at;
+    event.transaction_id = transaction;
+    events.push_back(event);
+    return events.back();
+}
+
 CustomerState &Story::customer(Time signup_at) {
     CustomerState state;
     state.customer_id = file.customer_id;
@@ -204,14 +214,21 @@ void Story::pay(const char *id, Time at) {
 const ConversionRow &Story::conversion(const std::string &id) const {
     static ConversionRow const none;
     for (const ConversionRow &row : file.conversions)
-        if (!row.registration && row.transaction_id == id) return row;
+        if (row.subject == Subject::transaction && row.transaction_id == id) return row;
     return none;
 }
 
 const ConversionRow &Story::registration() const {
     static ConversionRow const none;
     for (const ConversionRow &row : file.conversions)
-        if (row.registration) return row;
+        if (row.subject == Subject::registration) return row;
+    return none;
+}
+
+const ConversionRow &Story::event_conversion(const std::string &id) const {
+    static ConversionRow const none;
+    for (const ConversionRow &row : file.conversions)
+        if (row.subject == Subject::event && row.transaction_id == id) return row;
     return none;
 }
 
@@ -221,7 +238,7 @@ const CommissionRow &Story::line(const std::string &id, int rule_no, int affilia
     static CommissionRow const none;
     int const whose = affiliate_no == nobody ? owner(id) : affiliate_no;
     for (const CommissionRow &row : file.commissions)
-        if (!row.registration && row.subject_id == id && (rule_no == 0 || row.rule_no == rule_no) &&
+        if (row.subject == Subject::transaction && row.subject_id == id && (rule_no == 0 || row.rule_no == rule_no) &&
             row.affiliate_no == whose)
             return row;
     return none;
@@ -251,6 +268,9 @@ void Story::assemble() {
     std::sort(file.clicks.begin(), file.clicks.end(), [](const Click &a, const Click &b) {
         return a.clicked_at != b.clicked_at ? a.clicked_at < b.clicked_at : a.click_id < b.click_id;
     });
+    file.events.assign(events.begin(), events.end());
+    std::sort(file.events.begin(), file.events.end(),
+              [](const Event &a, const Event &b) { return a.event_id < b.event_id; });
     file.overrides.assign(overrides.begin(), overrides.end());
     book.rules.clear();
     for (const auto &[key, versions] : book.plans)

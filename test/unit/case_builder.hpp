@@ -117,6 +117,7 @@ public:
     DisputeState &dispute(const char *id, const char *transaction, Time opened_at, const char *amount = nullptr);
     DisputeState &dispute_closed(const char *id, Time closed_at, DisputeState::Outcome outcome);
     Click &click(const char *id, int affiliate_no, Time at);
+    Event &event(const char *id, EventKind kind, Time at, const char *transaction = "");
     CustomerState &customer(Time signup_at);
     /// A later state of the customer row.
     CustomerState &customer_update(Time modified_at);
@@ -131,6 +132,7 @@ public:
     // What was posted ----------------------------------------------------------------------------------------------
     const ConversionRow &conversion(const std::string &id) const;
     const ConversionRow &registration() const;
+    const ConversionRow &event_conversion(const std::string &id) const;
     int owner(const std::string &id) const;
     /// The commission of a sale; affiliate 0 = its owner's. All zero where there is none.
     const CommissionRow &line(const std::string &id, int rule_no = 0, int affiliate_no = nobody) const;
@@ -148,6 +150,7 @@ public:
     std::deque<TransactionState> reports;
     std::deque<DisputeState> disputes;
     std::deque<Click> clicks;
+    std::deque<Event> events;
     std::deque<CustomerState> customers;
     std::deque<Override> overrides;
     int positions_before = 0;

@@ -26,7 +26,7 @@ inline std::string targets_of(const Settled &settled) {
     auto const number = [&add](std::int64_t value) { add(std::to_string(value)); };
     for (const ConversionTarget &target : settled.conversions) {
         const ConversionRow &row = target.row;
-        add("\n" + row.transaction_id + (row.registration ? "registration" : ""));
+        add("\n" + row.transaction_id + " " + name(row.subject));
         add(name(row.state));
         add(row.code);
         number(row.affiliate_no);
@@ -80,7 +80,7 @@ inline void check_money(const Story &s) {
         must(s.ledger.sum(key_of(row)) == row.accrued - row.reversed - row.paid, "I9 sum of the entries: " + who);
         const ConversionRow *subject = nullptr;
         for (const ConversionRow &item : s.file.conversions)
-            if (key_of(item) == Ledger::ConversionKey{row.subject_id, row.registration}) subject = &item;
+            if (key_of(item) == Ledger::ConversionKey{row.subject_id, row.subject}) subject = &item;
         must(subject != nullptr, "a commission of nothing: " + who);
         if (row.level == 0 && row.affiliate_no != subject->affiliate_no)
             must(row.accrued == row.reversed, "I4 somebody who is not the owner earns: " + who);
@@ -113,10 +113,10 @@ inline void check_decisions(const Story &s, const Settled &settled) {
         const Sale *sale = nullptr;
         for (const Sale &item : settled.news.sales)
             if (item.row->transaction_id == target.row.transaction_id) sale = &item;
-        if (target.row.registration || sale == nullptr) continue;
+        if (target.row.subject != Subject::transaction || sale == nullptr) continue;
         bool const is_gone = sale->is_void || (!sale->is_zero() && sale->taken == sale->gross);
         for (const CommissionRow &row : s.file.commissions)
-            if (is_gone && !row.registration && row.subject_id == target.row.transaction_id)
+            if (is_gone && row.subject == Subject::transaction && row.subject_id == target.row.transaction_id)
                 must(row.accrued == row.reversed, "M5 nothing is left of a sale that was taken back: " + row.subject_id);
         must(sale->taken.sign() >= 0 && sale->taken <= sale->gross, "I7 taken back: " + target.row.transaction_id);
     }

@@ -1,13 +1,13 @@
 -- Who may do what: the matrix of roles, tables and privileges, and what it means in practice.
 BEGIN;
-SELECT plan(48);
+SELECT plan(51);
 SET LOCAL client_min_messages = warning;
 
 CREATE TEMP TABLE kind_of AS
 SELECT c.relname::text AS name, CASE
     WHEN c.relkind = 'v' THEN 'view'
     WHEN c.relname = ANY (affiliate._rulebook_tables()) AND c.relname <> 'suspension_decision' THEN 'rulebook'
-    WHEN c.relname IN ('visitor_customer', 'customer', 'customer_alias', 'account', 'transaction', 'transaction_ref', 'dispute') THEN 'fact'
+    WHEN c.relname IN ('visitor_customer', 'customer', 'customer_alias', 'account', 'transaction', 'transaction_ref', 'dispute', 'event') THEN 'fact'
     WHEN c.relname IN ('click', 'customer_pii', 'audit_log', 'settle_queue', 'conversion') THEN c.relname
     ELSE 'ours' END AS kind
 FROM pg_class AS c WHERE c.relnamespace = 'affiliate'::regnamespace AND c.relkind IN ('r', 'p', 'v');
@@ -38,7 +38,7 @@ SELECT set_eq($$
 SELECT is_empty($$SELECT c.relname, a.attname, r.role_name FROM pg_class AS c JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
     CROSS JOIN (VALUES ('affiliate_writer'), ('affiliate_admin')) AS r (role_name)
     WHERE c.relnamespace = 'affiliate'::regnamespace AND c.relkind = 'r'
-      AND a.attname IN ('recorded_at', 'recorded_by', 'written_xid', 'cluster_no', 'actor', 'acting_role', 'created_by', 'decided_by', 'requested_by')
+      AND a.attname IN ('recorded_at', 'recorded_by', 'written_xid', 'inserted_xid', 'visitor_added', 'cluster', 'actor', 'acting_role', 'created_by', 'decided_by', 'requested_by')
       AND (has_column_privilege(r.role_name, c.oid, a.attnum, 'INSERT') OR has_column_privilege(r.role_name, c.oid, a.attnum, 'UPDATE'))$$,
     'nobody gives actor, time or transaction (I18)');
 SELECT is_empty($$SELECT c.relname, r.role_name FROM pg_class AS c CROSS JOIN (VALUES ('affiliate_writer'), ('affiliate_admin')) AS r (role_name)
@@ -94,6 +94,9 @@ SELECT lives_ok($$INSERT INTO affiliate.transaction (customer_id, transaction_id
 SELECT lives_ok($$INSERT INTO affiliate.transaction (customer_id, transaction_id, program_id, transaction_type, status, currency, amount, ordered_at)
     VALUES ('pc', 'pt', 'pp', 'challenge_fee', 'completed', 'USD', 100, now())
     ON CONFLICT (transaction_id) DO UPDATE SET refunded_amount = 10, refunded_at = now()$$, 'and sends it again');
+SELECT lives_ok($$INSERT INTO affiliate.event (event_id, customer_id, program_id, event_type, occurred_at, transaction_id) VALUES ('pe', 'pc', 'pp', 'funded', '2025-06-01', 'pt')
+    ON CONFLICT (event_id) DO UPDATE SET event_type = excluded.event_type, occurred_at = excluded.occurred_at$$, 'an event') FROM generate_series(1, 2);
+SELECT throws_ok($$INSERT INTO affiliate.event_type (event_type, effect) VALUES ('live', 'funded')$$, '42501', NULL, 'but no word for one');
 SELECT lives_ok($$INSERT INTO affiliate.customer_pii (customer_id, email) VALUES ('pc', 'x@example.com') ON CONFLICT (customer_id) DO UPDATE SET email = 'y@example.com'$$, 'personal data');
 SELECT throws_ok($$SELECT email FROM affiliate.customer_pii$$, '42501', NULL, 'which it does not read');
 SELECT lives_ok($$DELETE FROM affiliate.customer_pii WHERE customer_id = 'pc'$$, 'but erases');

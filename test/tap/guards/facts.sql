@@ -1,6 +1,6 @@
 -- Facts are never deleted; personal data may be. Aliases are refused once the id owns conversions.
 BEGIN;
-SELECT plan(27);
+SELECT plan(29);
 SET LOCAL client_min_messages = warning;
 SET LOCAL pg_affiliate.mode = 'off';
 
@@ -13,6 +13,7 @@ INSERT INTO affiliate.transaction (customer_id, transaction_id, program_id, tran
 VALUES ('c', 't', 'p', 'challenge_fee', 'pending', 'USD', 100, '2025-01-01');
 INSERT INTO affiliate.transaction_ref (source, kind, external_id, transaction_id) VALUES ('s', 'charge', 'e', 't');
 INSERT INTO affiliate.dispute (dispute_id, transaction_id, customer_id) VALUES ('d', 't', 'c');
+INSERT INTO affiliate.event (event_id, customer_id, program_id, event_type, occurred_at) VALUES ('e', 'c', 'p', 'funded', '2025-01-01');
 INSERT INTO affiliate.customer_alias (customer_id, canonical_id) VALUES ('c2', 'c');
 INSERT INTO affiliate.customer_pii (customer_id, email) VALUES ('c', 'someone@example.com');
 INSERT INTO affiliate.commission (customer_id, subject_id, subject_kind, rule_no, affiliate_no, level, program_no, currency, accrued, version, earned_at, eligible_at)
@@ -22,7 +23,7 @@ CREATE FUNCTION pg_temp.attempts() RETURNS SETOF text LANGUAGE plpgsql AS $$
 DECLARE
     t text;
 BEGIN
-    FOREACH t IN ARRAY '{click,visitor_customer,customer,customer_alias,account,transaction,transaction_ref,dispute,commission}'::text[] LOOP
+    FOREACH t IN ARRAY '{click,visitor_customer,customer,customer_alias,account,transaction,transaction_ref,dispute,event,commission}'::text[] LOOP
         RETURN NEXT throws_ok(format('DELETE FROM affiliate.%I', t), 'AF021', format('rows of "%s" are never deleted', t), 'DELETE ' || t);
         RETURN NEXT throws_ok(format('TRUNCATE affiliate.%I CASCADE', t), NULL, NULL, 'TRUNCATE ' || t);
     END LOOP;

@@ -1,6 +1,6 @@
 -- verify() notices each violation. The ledger is damaged the way only a superuser can.
 BEGIN;
-SELECT plan(49);
+SELECT plan(52);
 \ir _ledger.sql
 SELECT pg_temp.line('v1', 'vt1', 100, 40, '2025-06-10');
 SELECT is_empty('SELECT pg_temp.violations()', 'a sound ledger');
@@ -82,6 +82,11 @@ SELECT is(pg_temp.found($$DELETE FROM affiliate.plan_rule WHERE rule_no = 81$$),
 SELECT is(pg_temp.found($$ALTER TABLE affiliate.affiliate DISABLE TRIGGER ALL; DELETE FROM affiliate.affiliate WHERE affiliate_no = 81; ALTER TABLE affiliate.affiliate ENABLE TRIGGER ALL$$), 'trigger unknown_affiliate', 'an affiliate gone');
 SELECT is(pg_temp.unguarded('transaction', $$DELETE FROM affiliate.transaction WHERE transaction_id = 'vt1'$$), 'fact_missing', 'a fact gone');
 SELECT is(pg_temp.unguarded('transaction', $$UPDATE affiliate.transaction SET customer_id = 'v2' WHERE transaction_id = 'vt1'$$), 'fact_moved', 'a fact moved');
+SELECT is(pg_temp.found($$INSERT INTO affiliate.event (event_id, customer_id, program_id, event_type, occurred_at) VALUES ('ve9', 'vc', 'nothing', 'funded', now())$$), 'unknown_program', 'an event');
+INSERT INTO affiliate.event (event_id, customer_id, program_id, event_type, occurred_at, transaction_id) VALUES ('ve', 'v1', 'op', 'funded', '2025-06-20', 'vt1');
+INSERT INTO affiliate.conversion (customer_id, transaction_id, kind, program_no, state) VALUES ('v1', 've', 'event', 81, 'counted');
+SELECT is(pg_temp.unguarded('event', $$DELETE FROM affiliate.event WHERE event_id = 've'$$), 'fact_missing', 'an event gone');
+SELECT is(pg_temp.unguarded('event', $$UPDATE affiliate.event SET customer_id = 'v2' WHERE event_id = 've'$$), 'fact_moved', 'an event moved');
 
 -- installation
 SELECT is(pg_temp.found($$ALTER TABLE affiliate.entry ENABLE TRIGGER entry_append_only$$), 'trigger', 'ALWAYS lost');

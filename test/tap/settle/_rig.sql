@@ -46,7 +46,8 @@ DECLARE
 BEGIN
     -- by name, since one transaction settles only so many statements by itself
     PERFORM affiliate.resettle(ARRAY(SELECT customer_id FROM affiliate.transaction WHERE customer_id <> ''
-                                     UNION SELECT customer_id FROM affiliate.customer));
+                                     UNION SELECT customer_id FROM affiliate.customer
+                                     UNION SELECT customer_id FROM affiliate.event WHERE customer_id <> ''));
     DELETE FROM affiliate.settle_queue WHERE kind = 'customer' AND due_at <= affiliate._now();
     WHILE affiliate.drain(100000) > 0 LOOP
         rounds := rounds + 1;

@@ -1,0 +1,54 @@
+-- metrics(): what health() knows, for machines.
+
+--| The state of the installation as numbers, for a Prometheus SQL exporter: one row per series. Cheap enough to be read each
+--| minute (it counts the queues, no facts). Names end in their unit; `_total` only grows. Thresholds: docs/operations.md.
+CREATE FUNCTION affiliate.metrics(OUT name text, OUT labels jsonb, OUT value numeric)
+RETURNS SETOF record
+LANGUAGE plpgsql STABLE PARALLEL RESTRICTED
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    at timestamptz := clock_timestamp();
+BEGIN
+    RETURN QUERY
+    SELECT 'pg_affiliate_info', jsonb_build_object('version', affiliate.version(), 'mode', coalesce(current_setting('pg_affiliate.mode', true), 'on')), 1::numeric
+    UNION ALL
+    SELECT 'pg_affiliate_version_mismatch', '{}', (affiliate.version() IS DISTINCT FROM
+        (SELECT s.version FROM affiliate.schema_version AS s ORDER BY s.installed_at DESC LIMIT 1))::integer
+    UNION ALL
+    SELECT 'pg_affiliate_queue_rows', jsonb_build_object('kind', k.kind), count(q.queue_id)
+    FROM unnest('{customer,transaction,affiliate,program}'::text[]) AS k (kind)
+    LEFT JOIN affiliate.settle_queue AS q ON q.kind = k.kind AND q.due_at <= affiliate._now() GROUP BY k.kind
+    UNION ALL
+    SELECT 'pg_affiliate_queue_age_seconds', '{}', coalesce(extract(epoch FROM at - min(greatest(q.due_at, q.enqueued_at))), 0)
+    FROM affiliate.settle_queue AS q WHERE q.due_at <= affiliate._now()
+    UNION ALL
+    SELECT 'pg_affiliate_queue_failed_rows', '{}', count(*) FROM affiliate.settle_queue AS q WHERE q.attempts > 0
+    UNION ALL
+    SELECT 'pg_affiliate_pending_input_rows', jsonb_build_object('state', s.state), count(i.input_id)
+    FROM unnest('{waiting,rejected}'::text[]) AS s (state) LEFT JOIN affiliate.pending_input AS i ON i.state = s.state GROUP BY s.state
+    UNION ALL
+    SELECT 'pg_affiliate_review_open_cases', jsonb_build_object('severity', s.severity), count(r.case_id)
+    FROM unnest('{low,normal,high}'::text[]) AS s (severity) LEFT JOIN affiliate.review_case AS r ON r.severity = s.severity AND r.state = 'open' GROUP BY s.severity
+    UNION ALL
+    SELECT 'pg_affiliate_drain_age_seconds', '{}', extract(epoch FROM affiliate._now() - max(d.last_run_at)) FROM affiliate.drain_progress AS d HAVING max(d.last_run_at) IS NOT NULL
+    UNION ALL
+    SELECT 'pg_affiliate_drain_settled_total', '{}', coalesce(sum(d.settled), 0) FROM affiliate.drain_progress AS d
+    UNION ALL
+    SELECT 'pg_affiliate_drain_error', '{}', count(d.last_error) FROM affiliate.drain_progress AS d
+    UNION ALL
+    SELECT m.name, '{}', m.value
+    FROM affiliate.rollup_progress AS p
+    CROSS JOIN LATERAL (VALUES
+        ('pg_affiliate_rollup_in_use', p.in_use::integer::numeric), ('pg_affiliate_rollup_rows_above', p.rows_above),
+        ('pg_affiliate_rollup_age_seconds', extract(epoch FROM at - p.refreshed_at)), ('pg_affiliate_rollup_folded_total', p.folded),
+        ('pg_affiliate_rollup_failed_total', p.failed), ('pg_affiliate_rollup_error', (p.last_error IS NOT NULL)::integer)) AS m (name, value)
+    WHERE m.value IS NOT NULL
+    UNION ALL
+    SELECT 'pg_affiliate_failed_jobs_1d', '{}', affiliate._failed_jobs() WHERE affiliate._failed_jobs() IS NOT NULL
+    UNION ALL
+    SELECT 'pg_affiliate_oldest_transaction_seconds', '{}', coalesce(extract(epoch FROM at - min(a.xact_start)), 0)
+    FROM pg_stat_activity AS a WHERE a.backend_xid IS NOT NULL AND a.datname = current_database();
+END
+$$;
+COMMENT ON FUNCTION affiliate.metrics() IS 'The state of the installation as numbers, for a Prometheus SQL exporter.';
