@@ -17,3 +17,7 @@ CREATE TYPE affiliate.counted_click AS (
     click_id text, program_no integer, source_no integer, affiliate_no integer, campaign_no integer, country text, visitor_id text,
     clicked_at timestamptz, period date, is_new boolean);
 COMMENT ON TYPE affiliate.counted_click IS 'A click as the rollups see it: with the names resolved, and on its day.';
+
+CREATE TYPE affiliate.report_place AS (
+    sale_day date, affiliate_no integer, conversion_type text, campaign_no integer, product_id text, country text, method text);
+COMMENT ON TYPE affiliate.report_place IS 'Where reports show a conversion, as one of its entries says.';

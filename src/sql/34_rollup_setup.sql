@@ -76,6 +76,7 @@ BEGIN
         CONSTRAINT rollup_state_name_check CHECK (name = 'rollup')
     );
     COMMENT ON TABLE affiliate.rollup_state IS 'Up to which transaction id of which cluster the rollups have read the streams, with which time zones, and how the last runs went.';
+    INSERT INTO affiliate.rollup_state (name) SELECT 'rollup' WHERE NOT EXISTS (SELECT FROM affiliate.rollup_state);
 END
 $setup$;
 COMMENT ON FUNCTION affiliate._setup_rollups() IS 'Part of setup(): creates the tables of the rollups that are missing.';

@@ -32,6 +32,11 @@ BEGIN
     PERFORM affiliate._setup_grants();
     PERFORM setval(s.sequence, s.highest) FROM affiliate._sequences_behind() AS s;
 
+    -- conversions of 0.1.0 know nothing of what reports group by: the drain posts it
+    IF EXISTS (SELECT FROM affiliate.schema_version) AND NOT EXISTS (SELECT FROM affiliate.schema_version AS v WHERE v.version <> '0.1.0') THEN
+        INSERT INTO affiliate.settle_queue (kind, customer_id, reason)
+        SELECT DISTINCT 'customer', c.customer_id, 'upgrade' FROM affiliate.conversion AS c;
+    END IF;
     INSERT INTO affiliate.schema_version (version)
     SELECT e.extversion FROM pg_extension AS e
     WHERE e.extname = 'pg_affiliate'

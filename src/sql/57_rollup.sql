@@ -43,79 +43,57 @@ AS $$
 DECLARE
     here constant bigint := affiliate._cluster();
 BEGIN
+    -- Windows instead of joins of the rows with themselves: of those no statistics tell how many there are.
     RETURN QUERY
-    WITH counted AS MATERIALIZED (
-        SELECT c.*, affiliate._day(c.earned_at, p.time_zone) AS sale_day, affiliate._day(c.effective_at, p.time_zone) AS event_day,
-               from_xid IS NULL OR c.cluster = here AND c.written_xid >= from_xid AS is_new
-        FROM affiliate._written_subjects(from_xid, until_xid) AS s
-        JOIN affiliate.conversion_entry AS c
-          ON (c.customer_id, c.transaction_id, c.kind, c.program_no) = (s.customer_id, s.subject_id, s.kind, s.program_no)
-        JOIN affiliate.program AS p ON p.program_no = c.program_no
-        WHERE c.cluster <> here OR c.written_xid < until_xid
-    ), latest AS (
-        SELECT DISTINCT ON (c.customer_id, c.transaction_id, c.kind, c.program_no) c.*
-        FROM counted AS c ORDER BY c.customer_id, c.transaction_id, c.kind, c.program_no, c.version DESC
-    ), earlier AS (
-        SELECT DISTINCT ON (c.customer_id, c.transaction_id, c.kind, c.program_no) c.*
-        FROM counted AS c WHERE NOT c.is_new ORDER BY c.customer_id, c.transaction_id, c.kind, c.program_no, c.version DESC
-    ), place AS MATERIALIZED (
-        -- sign 1: where a conversion stands below until_xid; -1: where it stood below from_xid, if that is elsewhere
-        SELECT 1 AS sign, n.customer_id, n.transaction_id, n.kind, n.program_no, n.sale_day, n.affiliate_no, n.conversion_type,
-               n.campaign_no, n.product_id, n.country, n.method, m.has_moved
-        FROM latest AS n
-        LEFT JOIN earlier AS o USING (customer_id, transaction_id, kind, program_no)
-        CROSS JOIN LATERAL (SELECT (n.sale_day, n.affiliate_no, n.conversion_type, n.campaign_no, n.product_id, n.country, n.method)
-            IS DISTINCT FROM (o.sale_day, o.affiliate_no, o.conversion_type, o.campaign_no, o.product_id, o.country, o.method) AS has_moved) AS m
-        UNION ALL
-        SELECT -1, o.customer_id, o.transaction_id, o.kind, o.program_no, o.sale_day, o.affiliate_no, o.conversion_type,
-               o.campaign_no, o.product_id, o.country, o.method, true
-        FROM latest AS n
-        JOIN earlier AS o USING (customer_id, transaction_id, kind, program_no)
-        WHERE (n.sale_day, n.affiliate_no, n.conversion_type, n.campaign_no, n.product_id, n.country, n.method)
-            IS DISTINCT FROM (o.sale_day, o.affiliate_no, o.conversion_type, o.campaign_no, o.product_id, o.country, o.method)
-    ), posted AS MATERIALIZED (
-        SELECT e.customer_id, e.subject_id, e.subject_kind, e.program_no, e.affiliate_no, e.currency,
-               affiliate._day(e.earned_at, p.time_zone) AS sale_day, affiliate._day(e.effective_at, p.time_zone) AS event_day,
-               from_xid IS NULL OR e.cluster = here AND e.written_xid >= from_xid AS is_new,
-               CASE WHEN e.kind IN ('accrual', 'adjustment', 'manual') THEN e.amount ELSE 0 END AS accrued,
-               CASE WHEN e.kind IN ('reversal', 'void', 'reinstatement') THEN -e.amount ELSE 0 END AS reversed,
-               CASE WHEN e.kind = 'payment' THEN -e.amount ELSE 0 END AS paid
-        FROM affiliate._written_subjects(from_xid, until_xid) AS s
-        JOIN affiliate.entry AS e
-          ON (e.customer_id, e.subject_id, e.subject_kind, e.program_no) = (s.customer_id, s.subject_id, s.kind, s.program_no)
-        JOIN affiliate.program AS p ON p.program_no = e.program_no
-        WHERE e.cluster <> here OR e.written_xid < until_xid
-    ), term AS (
-        SELECT p.sign, p.sale_day, c.event_day, p.program_no, coalesce(p.affiliate_no, 0) AS place_affiliate, coalesce(c.affiliate_no, 0) AS affiliate_no,
-               p.kind, p.conversion_type, p.campaign_no, p.product_id, p.country, p.method, coalesce(c.currency, g.currency) AS currency,
+    WITH subject AS MATERIALIZED (
+        SELECT s.* FROM affiliate._written_subjects(from_xid, until_xid) AS s
+    ), written AS (
+        SELECT s.*, c.version, from_xid IS NULL OR c.cluster = here AND c.written_xid >= from_xid AS is_new, true AS says_place,
+               (affiliate._day(c.earned_at, p.time_zone), coalesce(c.affiliate_no, 0), c.conversion_type, c.campaign_no, c.product_id, c.country, c.method)::affiliate.report_place AS own_place,
+               affiliate._day(c.effective_at, p.time_zone) AS event_day, coalesce(c.affiliate_no, 0) AS affiliate_no, coalesce(c.currency, p.currency) AS currency,
                c.quantity, c.new_customers, c.gross, c.discount, c.refunded_count, c.refunded, c.charged_back_count, c.charged_back,
                0::numeric AS accrued, 0::numeric AS reversed, 0::numeric AS paid
-        FROM place AS p
-        JOIN counted AS c USING (customer_id, transaction_id, kind, program_no)
-        JOIN affiliate.program AS g USING (program_no)
-        WHERE CASE p.sign WHEN 1 THEN c.is_new OR p.has_moved ELSE NOT c.is_new END
+        FROM subject AS s
+        JOIN affiliate.conversion_entry AS c ON (c.customer_id, c.transaction_id, c.kind, c.program_no) = (s.customer_id, s.subject_id, s.kind, s.program_no)
+        JOIN affiliate.program AS p ON p.program_no = c.program_no
+        WHERE c.cluster <> here OR c.written_xid < until_xid
         UNION ALL
+        SELECT s.*, e.version, from_xid IS NULL OR e.cluster = here AND e.written_xid >= from_xid, false,
+               (affiliate._day(e.earned_at, p.time_zone), e.affiliate_no, NULL, NULL, NULL, NULL, NULL)::affiliate.report_place,
+               affiliate._day(e.effective_at, p.time_zone), e.affiliate_no, e.currency, 0, 0, 0, 0, 0, 0, 0, 0,
+               CASE WHEN e.kind IN ('accrual', 'adjustment', 'manual') THEN e.amount ELSE 0 END,
+               CASE WHEN e.kind IN ('reversal', 'void', 'reinstatement') THEN -e.amount ELSE 0 END,
+               CASE WHEN e.kind = 'payment' THEN -e.amount ELSE 0 END
+        FROM subject AS s
+        JOIN affiliate.entry AS e ON (e.customer_id, e.subject_id, e.subject_kind, e.program_no) = (s.customer_id, s.subject_id, s.kind, s.program_no)
+        JOIN affiliate.program AS p ON p.program_no = e.program_no
+        WHERE e.cluster <> here OR e.written_xid < until_xid
+    ), placed AS (
         -- what has no entry of counts (manual acts; a sale that was void from the beginning) stands where its own entries say
-        SELECT s.sign, coalesce(p.sale_day, e.sale_day), e.event_day, e.program_no, e.affiliate_no, e.affiliate_no,
-               e.subject_kind, p.conversion_type, p.campaign_no, p.product_id, p.country, p.method, e.currency,
-               0, 0, 0, 0, 0, 0, 0, 0, e.accrued, e.reversed, e.paid
-        FROM posted AS e
-        CROSS JOIN (VALUES (1), (-1)) AS s (sign)
-        LEFT JOIN place AS p ON (p.sign, p.customer_id, p.transaction_id, p.kind, p.program_no) = (s.sign, e.customer_id, e.subject_id, e.subject_kind, e.program_no)
-        LEFT JOIN place AS n ON s.sign = -1 AND (n.sign, n.customer_id, n.transaction_id, n.kind, n.program_no) = (1, e.customer_id, e.subject_id, e.subject_kind, e.program_no)
-        WHERE CASE s.sign WHEN 1 THEN e.is_new OR p.has_moved ELSE NOT e.is_new AND n.has_moved END
+        SELECT w.*,
+               CASE WHEN bool_or(w.says_place) OVER of_subject THEN first_value(w.own_place) OVER newest ELSE w.own_place END AS place_now,
+               CASE WHEN bool_or(w.says_place AND NOT w.is_new) OVER of_subject THEN first_value(w.own_place) OVER newest_before ELSE w.own_place END AS place_before
+        FROM written AS w
+        WINDOW of_subject AS (PARTITION BY w.customer_id, w.subject_id, w.kind, w.program_no),
+               newest AS (of_subject ORDER BY w.says_place DESC, w.version DESC),
+               newest_before AS (of_subject ORDER BY (w.says_place AND NOT w.is_new) DESC, w.version DESC)
+    ), term AS (
+        SELECT 1 AS sign, p.place_now AS place, p.* FROM placed AS p WHERE p.is_new OR p.place_now IS DISTINCT FROM p.place_before
+        UNION ALL
+        SELECT -1, p.place_before, p.* FROM placed AS p WHERE NOT p.is_new AND p.place_now IS DISTINCT FROM p.place_before
     )
-    SELECT b.day, t.program_no, b.affiliate_no, b.basis, t.kind, coalesce(t.conversion_type, ''), coalesce(t.campaign_no, 0),
-           coalesce(t.product_id, ''), coalesce(t.country, ''), coalesce(t.method, ''), t.currency,
+    SELECT b.day, t.program_no, b.affiliate_no, b.basis, t.kind, coalesce((t.place).conversion_type, ''), coalesce((t.place).campaign_no, 0),
+           coalesce((t.place).product_id, ''), coalesce((t.place).country, ''), coalesce((t.place).method, ''), t.currency,
            sum(b.sign * t.quantity)::bigint, sum(b.sign * t.new_customers)::bigint, sum(b.sign * t.gross), sum(b.sign * t.discount),
            sum(b.sign * t.refunded_count)::bigint, sum(b.sign * t.refunded), sum(b.sign * t.charged_back_count)::bigint,
            sum(b.sign * t.charged_back), sum(b.sign * t.accrued), sum(b.sign * t.reversed), sum(b.sign * t.paid)
     FROM term AS t
+    CROSS JOIN LATERAL (SELECT CASE WHEN t.says_place THEN (t.place).affiliate_no ELSE t.affiliate_no END AS place_affiliate) AS o
     CROSS JOIN LATERAL (VALUES
-        ('sale', t.sign, t.sale_day, t.place_affiliate),
+        ('sale', t.sign, (t.place).sale_day, o.place_affiliate),
         ('shift', t.sign, t.event_day, t.affiliate_no),
-        ('shift', -t.sign, t.sale_day, t.place_affiliate)) AS b (basis, sign, day, affiliate_no)
-    WHERE b.basis = 'sale' OR (t.event_day, t.affiliate_no) <> (t.sale_day, t.place_affiliate)
+        ('shift', -t.sign, (t.place).sale_day, o.place_affiliate)) AS b (basis, sign, day, affiliate_no)
+    WHERE b.basis = 'sale' OR (t.event_day, t.affiliate_no) <> ((t.place).sale_day, o.place_affiliate)
     GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11;
 END
 $$;

@@ -188,7 +188,6 @@ BEGIN
     IF NOT affiliate._jobs_may_run() THEN
         RETURN 0; -- the ids of what a subscription brings are those of the publisher: reports count the streams
     END IF;
-    INSERT INTO affiliate.rollup_state (name) VALUES ('rollup') ON CONFLICT DO NOTHING;
     SELECT * INTO state FROM affiliate.rollup_state AS s WHERE s.name = 'rollup' FOR UPDATE SKIP LOCKED;
     IF NOT FOUND THEN
         RETURN 0;
@@ -314,9 +313,8 @@ LANGUAGE plpgsql VOLATILE STRICT PARALLEL UNSAFE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    INSERT INTO affiliate.rollup_state AS s (name, failed, failed_at, last_error)
-    SELECT 'rollup', 1, clock_timestamp(), left(message, 1000) WHERE affiliate._jobs_may_run() -- a restore brings this row, too
-    ON CONFLICT (name) DO UPDATE SET failed = s.failed + 1, failed_at = excluded.failed_at, last_error = excluded.last_error;
+    UPDATE affiliate.rollup_state AS s SET failed = s.failed + 1, failed_at = clock_timestamp(), last_error = left(message, 1000)
+    WHERE affiliate._jobs_may_run(); -- a restore brings this row, too
 END
 $$;
 REVOKE ALL ON FUNCTION affiliate._rollup_failed(text) FROM PUBLIC;

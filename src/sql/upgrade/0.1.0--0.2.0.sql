@@ -13,3 +13,6 @@ CREATE TYPE affiliate.click_change AS (
 CREATE TYPE affiliate.counted_click AS (
     click_id text, program_no integer, source_no integer, affiliate_no integer, campaign_no integer, country text, visitor_id text,
     clicked_at timestamptz, period date, is_new boolean);
+
+CREATE TYPE affiliate.report_place AS (
+    sale_day date, affiliate_no integer, conversion_type text, campaign_no integer, product_id text, country text, method text);

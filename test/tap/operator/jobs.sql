@@ -1,13 +1,13 @@
 -- schedule_jobs(), unschedule_jobs() and health().
 BEGIN;
-SELECT plan(35);
+SELECT plan(37);
 \ir _ledger.sql
 SET LOCAL pg_affiliate.mode = 'on';
 SET LOCAL pg_affiliate.now = '';
 
 CREATE FUNCTION pg_temp.health(wanted text) RETURNS text LANGUAGE sql AS $$ SELECT state FROM affiliate.health() WHERE item = wanted $$;
 SELECT set_eq('SELECT item FROM affiliate.health()',
-    '{version,mode,test clock,queue length,queue age,failed attempts,last drain,drain error,waiting conversions,unplaced news,rejected input,open reviews,installation,drain job,subscription,oldest transaction}'::text[],
+    '{version,mode,test clock,queue length,queue age,failed attempts,last drain,drain error,waiting conversions,unplaced news,rejected input,open reviews,installation,drain job,subscription,rollup job,rollups,last rollup,watermark age,rollup error,failed jobs,oldest transaction}'::text[],
     'the items of health()');
 SELECT is_empty($$SELECT * FROM affiliate.health() WHERE state NOT IN ('ok', 'warn', 'bad') OR value IS NULL OR (state = 'ok') <> (hint IS NULL)$$,
     'each has a value and a state, and a hint unless it is ok');
@@ -54,20 +54,25 @@ SELECT throws_ok($$CALL affiliate.drain_loop('-1 s')$$, 'AF033', NULL, 'not a ne
 -- with pg_cron in this database, and without
 CREATE EXTENSION IF NOT EXISTS pg_cron;
 SELECT ok(affiliate.schedule_jobs() > 0, 'scheduled');
-SELECT results_eq($$SELECT schedule, command, database, active FROM cron.job WHERE jobname = 'pg_affiliate drain' AND username = current_user$$,
-    $$SELECT '* * * * *', 'CALL affiliate.drain_loop(''55 s'')', current_database()::text COLLATE "default", true$$, 'each minute');
+CREATE FUNCTION pg_temp.jobs() RETURNS text LANGUAGE sql AS $$
+    SELECT string_agg(concat_ws(' ', jobname, schedule, command, database = current_database(), active), '; ' ORDER BY jobname) FROM cron.job WHERE username = current_user AND jobname LIKE 'pg_affiliate%'
+$$;
+SELECT is(pg_temp.jobs(), 'pg_affiliate drain * * * * * CALL affiliate.drain_loop(''55 s'') t t; pg_affiliate rollup * * * * * CALL affiliate.rollup_catch_up() t t', 'each minute');
 SELECT is(affiliate.schedule_jobs(), (SELECT jobid FROM cron.job WHERE jobname = 'pg_affiliate drain' AND username = current_user), 'again: the same job');
 SELECT is(pg_temp.health('drain job'), 'ok', 'health() sees it');
+SELECT is(pg_temp.health('rollup job'), 'ok', 'and the other one');
+SELECT is((SELECT value FROM affiliate.health() WHERE item = 'failed jobs'), (SELECT count(*)::text FROM cron.job_run_details WHERE status = 'failed' AND strpos(command, 'affiliate.') > 0
+    AND database = current_database() AND start_time > now() - interval '1 day'), 'and runs that failed');
 SELECT ok(affiliate.unschedule_jobs(), 'unscheduled');
 SELECT ok(NOT affiliate.unschedule_jobs(), 'again: there is none');
-SELECT is((SELECT count(*) FROM affiliate.audit_log WHERE action IN ('schedule_jobs', 'unschedule_jobs')), 3::bigint, 'audited');
--- pg_cron in another database: the hint is a statement that works there
-SELECT is(affiliate._cron_hint('cron_db', 'CALL affiliate.drain_loop(''55 s'')'),
-    format('Run in database "cron_db": SELECT cron.schedule_in_database(%L, %L, %L, %L);', 'pg_affiliate drain', '* * * * *', 'CALL affiliate.drain_loop(''55 s'')', current_database()), 'where and what');
-DO $$ BEGIN EXECUTE substring(affiliate._cron_hint('cron_db', 'CALL affiliate.drain_loop(''55 s'')') FROM 'SELECT .*'); END $$;
-SELECT results_eq($$SELECT schedule, command, database, active FROM cron.job WHERE jobname = 'pg_affiliate drain' AND username = current_user$$,
-    $$SELECT '* * * * *', 'CALL affiliate.drain_loop(''55 s'')', current_database()::text COLLATE "default", true$$, 'schedules the same job');
-SELECT matches(affiliate._cron_hint(NULL, 'x'), '^Run in the database of pg_cron: SELECT cron.schedule_in_database', 'where it is unknown');
+SELECT is((SELECT count(*) FROM affiliate.audit_log WHERE action IN ('schedule_jobs', 'unschedule_jobs')), 6::bigint, 'audited: two jobs, scheduled twice, removed once');
+-- pg_cron in another database: the hint is statements that work there
+SELECT is(affiliate._cron_hint('cron_db'),
+    format('Run in database "cron_db": SELECT cron.schedule_in_database(%L, %L, %L, %L); SELECT cron.schedule_in_database(%L, %L, %L, %4$L);', 'pg_affiliate drain', '* * * * *',
+           'CALL affiliate.drain_loop(''55 s'')', current_database(), 'pg_affiliate rollup', '* * * * *', 'CALL affiliate.rollup_catch_up()'), 'where and what');
+DO $$ BEGIN EXECUTE substring(affiliate._cron_hint('cron_db') FROM 'SELECT .*'); END $$;
+SELECT is(pg_temp.jobs(), 'pg_affiliate drain * * * * * CALL affiliate.drain_loop(''55 s'') t t; pg_affiliate rollup * * * * * CALL affiliate.rollup_catch_up() t t', 'schedules the same jobs');
+SELECT matches(affiliate._cron_hint(NULL), '^Run in the database of pg_cron: SELECT cron.schedule_in_database', 'where it is unknown');
 DROP EXTENSION pg_cron;
 SELECT throws_ok('SELECT affiliate.schedule_jobs()', 'AF040', format('pg_cron is not installed in database "%s"', current_database()), 'no pg_cron here');
 

@@ -1,0 +1,35 @@
+-- The views of reports: names, comments, and what each says.
+BEGIN;
+SELECT plan(14);
+\ir _rig.sql
+UPDATE affiliate.program SET later_coupon = 'keep', later_click = 'keep' WHERE program_id = 'main';
+SELECT is_empty($$SELECT c.relname, a.attname FROM pg_class AS c JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum > 0
+    WHERE c.relnamespace = 'affiliate'::regnamespace AND c.relkind = 'v' AND (col_description(c.oid, a.attnum) IS NULL OR obj_description(c.oid) IS NULL)$$, 'every view and every column has a comment');
+SELECT is_empty($$SELECT v.view_name, v.column_name FROM affiliate._view_comments() AS v WHERE v.view_name <> '*' AND to_regclass('affiliate.' || v.view_name) IS NULL$$, 'and no comment is about nothing');
+
+SELECT pg_temp.click('k1', 'bob-1', 'v', '2025-03-04 10:00Z');
+SELECT pg_temp.buy('a1', 'ANN', click => 'k1'), pg_temp.buy('a2', 'ANN'), pg_temp.buy('a3', NULL, click => 'k1'), pg_temp.buy('a4', NULL), pg_temp.buy('a5', 'ANN', '2025-04-03 12:00Z');
+SELECT pg_temp.buy('b1', NULL, '2025-04-03 12:00Z', customer => 'a2', product => 'p2');
+SELECT pg_temp.refund('a2', 30, '2025-05-02 10:00Z');
+UPDATE affiliate.transaction SET status = 'chargeback', status_at = '2025-05-03 10:00Z' WHERE transaction_id = 'a3';
+SELECT pg_temp.drain();
+SELECT is(pg_temp.lines($$SELECT month, program, method, conversions, trim_scale(share), gross, trim_scale(net_commission) FROM affiliate.attribution_share ORDER BY 1, 3$$),
+    '2025-03-01,main,click,1,0.25,100,0; 2025-03-01,main,coupon,2,0.5,200,17; 2025-03-01,main,none,1,0.25,100,0; 2025-04-01,main,coupon,1,0.5,100,10; 2025-04-01,main,ownership,1,0.5,100,10', 'attribution_share');
+SELECT is(pg_temp.lines('SELECT month, affiliate, other_affiliate, currency, conversions, gross, net_commission FROM affiliate.attribution_conflicts'),
+    '2025-03-01,ann,bob,USD,1,100,10.00', 'attribution_conflicts: who won, who did not, and the money');
+SELECT is(pg_temp.lines('SELECT month, affiliate, method, code, conversions, gross FROM affiliate.assists'), '2025-03-01,bob,click,outranked,1,100', 'assists');
+SELECT is(pg_temp.lines('SELECT day, affiliate, product, refunds, refunded, chargebacks, charged_back, reversed FROM affiliate.refunds_and_disputes ORDER BY day, product'),
+    '2025-05-02,ann,p1,1,30,0,0,3.00; 2025-05-03,bob,p1,0,0,1,100,10.00', 'refunds_and_disputes, on the day on which they happened');
+INSERT INTO affiliate.review_case (kind, program_no, customer_id, subject_id) VALUES ('test', pg_temp.no('main'), 'a1', 'a1'), ('other', pg_temp.no('main'), 'a1', 'a1');
+SELECT is(pg_temp.lines('SELECT month, conversions, reviewed, reviews, open, trim_scale(share) FROM affiliate.review_share ORDER BY month'), '2025-03-01,4,1,2,2,0.25; 2025-04-01,2,0,0,0,0', 'review_share');
+SELECT is(pg_temp.lines($$SELECT period, affiliate, product, method, conversions, net_commission, counted_by FROM affiliate.performance_daily WHERE period >= '2025-04-01' ORDER BY affiliate, product, country, method$$),
+    '2025-04-03,ann,p1,coupon,1,10.00,"sale date"; 2025-04-03,ann,p2,ownership,1,10.00,"sale date"', 'performance_daily');
+SELECT is((SELECT sum(conversions) FROM affiliate.performance_monthly WHERE period = '2025-03-01'), 4::numeric, 'performance_monthly');
+SELECT is(pg_temp.lines($$SELECT sum(refunded), sum(charged_back), sum(conversions) FROM affiliate.performance_monthly_by_event WHERE period = '2025-05-01'$$), '30,100,0', 'performance_monthly_by_event');
+SELECT is(pg_temp.lines($$SELECT sum(refunded), sum(conversions) FROM affiliate.performance_daily_by_event WHERE period = '2025-05-02'$$), '30,0', 'performance_daily_by_event');
+SELECT is(pg_temp.lines('SELECT sum(held + eligible), sum(net_commission - paid) FROM affiliate.performance_daily'), pg_temp.lines('SELECT sum(owed), sum(owed) FROM affiliate.affiliate_balance'), 'held and eligible are what the balance says');
+
+SELECT is((SELECT count(*) FROM affiliate.rollup_progress WHERE in_use), (SELECT count(*) FROM affiliate.rollup_state WHERE watermark IS NOT NULL), 'rollup_progress');
+SELECT ok((SELECT bool_and(rows_above > 0) IS NOT FALSE FROM affiliate.rollup_progress), 'counts what is above the watermark');
+SELECT * FROM finish();
+ROLLBACK;
