@@ -134,6 +134,6 @@ programs_run() {
     return $bad
 }
 
-step_storm() { programs_run test/storm; }
-step_model() { programs_run test/model; }
-step_upgrade() { programs_run test/upgrade; }
+# Each is the programs of a directory of test/.
+STEPS_PROGRAMS="storm model texts mutation crash restore upgrade"
+for step in $STEPS_PROGRAMS; do eval "step_$step() { programs_run test/$step; }"; done

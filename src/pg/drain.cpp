@@ -123,6 +123,7 @@ struct Statements {
                  " INSERT INTO affiliate.settle_queue (kind, customer_id, reason)"
                  " SELECT DISTINCT 'customer', customer_id, 'news of a transaction' FROM known",
                  {}};
+    Query jobs_may_run{"SELECT affiliate._jobs_may_run()", {}};
     Query customers{"SELECT queue_id, customer_id FROM affiliate.settle_queue WHERE kind = 'customer' AND due_at <= $1"
                     " ORDER BY due_at, queue_id LIMIT $2",
                     {TIMESTAMPTZOID, INT4OID}};
@@ -360,6 +361,7 @@ AFFILIATE_FUNCTION(affiliate_drain) {
         throw core::Error("25001", "the queue cannot be drained at this isolation level", kSnapshotIsOld,
                           "Call affiliate.drain() at READ COMMITTED.");
     refuse_other_version();
+    if (!on_tables([] { return statements().jobs_may_run.read({})[0].boolean(0); })) return Int64GetDatum(0);
     int const batch = std::clamp(PG_GETARG_INT32(0), 1, 100'000);
     core::Time const now = now_us();
     std::int64_t const looked_at = fill_queue(now, batch);

@@ -60,6 +60,18 @@ bool decode(const char *text, int *zone, TimestampTz *at) noexcept {
     return tm2timestamp(&tm, fsec, zone != nullptr ? zone : &utc, at) == 0;
 }
 
+/// The time in UTC, in digits. A parallel worker reads settings before it has any abbreviation of a time zone, and a letter
+/// makes it look for one in memory that was freed.
+bool write_in_digits(TimestampTz at, char **value) noexcept {
+    char text[MAXDATELEN + 1];
+    pg_tm tm;
+    fsec_t fsec = 0;
+    if (timestamp2tm(at, nullptr, &tm, &fsec, nullptr, nullptr) != 0 || tm.tm_year < 1)
+        return false;
+    EncodeDateTime(&tm, fsec, true, 0, nullptr, USE_ISO_DATES, text);
+    return replace_setting(value, text);
+}
+
 extern "C" {
 
 static bool check_now(char **value, void **extra, GucSource) noexcept {
@@ -67,7 +79,7 @@ static bool check_now(char **value, void **extra, GucSource) noexcept {
         return true;
     TimestampTz at = 0;
     int zone = 0;
-    if (!decode(*value, nullptr, &at) && !decode(*value, &zone, &at)) {
+    if ((!decode(*value, nullptr, &at) && !decode(*value, &zone, &at)) || !write_in_digits(at, value)) {
         GUC_check_errdetail("It must be a time such as \"2025-03-01 12:00:00+00\"; without a zone "
                             "it is taken as UTC.");
         return false;

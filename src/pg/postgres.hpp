@@ -102,6 +102,23 @@ inline void *guc_extra(std::size_t size) noexcept {
 #endif
 }
 
+/// Another text for a setting, in its check hook; false when there is no memory.
+inline bool replace_setting(char **value, const char *text) noexcept {
+#if PG_VERSION_NUM >= 160000
+    char *const copy = ::guc_strdup(LOG, text);
+#else
+    char *const copy = ::strdup(text);
+#endif
+    if (copy == nullptr) return false;
+#if PG_VERSION_NUM >= 160000
+    ::guc_free(*value);
+#else
+    std::free(*value);
+#endif
+    *value = copy;
+    return true;
+}
+
 /// The file of a table or index.
 #if PG_VERSION_NUM >= 160000
 using RelationFile = RelFileLocator;

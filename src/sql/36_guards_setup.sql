@@ -11,7 +11,8 @@ DECLARE
     never_deleted constant text[] := '{click,visitor_customer,customer,customer_alias,account,transaction,transaction_ref,dispute,event,commission}';
     rulebook constant text[] := affiliate._rulebook_tables();
 BEGIN
-    -- A: also under session_replication_role = replica
+    -- A: also under session_replication_role = replica. Not the audit: what a restore or a subscription brings was written
+    -- to audit_log and queue where it happened, and both come with it.
     RETURN QUERY
     SELECT w.name, format(w.trigger_name, w.name), format(w.definition, w.name), w.enabled::"char"
     FROM (
@@ -34,7 +35,7 @@ BEGIN
         SELECT t, '%s_rulebook_changed', 'AFTER INSERT OR DELETE OR UPDATE ON affiliate.%I FOR EACH ROW EXECUTE FUNCTION affiliate._rulebook_changed()', 'A'
         FROM unnest(rulebook) AS t
         UNION ALL
-        SELECT t, '%s_log', 'AFTER INSERT OR DELETE OR UPDATE ON affiliate.%I FOR EACH ROW EXECUTE FUNCTION affiliate._log_rulebook()', 'A'
+        SELECT t, '%s_log', 'AFTER INSERT OR DELETE OR UPDATE ON affiliate.%I FOR EACH ROW EXECUTE FUNCTION affiliate._log_rulebook()', 'O'
         FROM unnest(rulebook) AS t
         UNION ALL
         SELECT t, '%s_never_truncated', 'BEFORE TRUNCATE ON affiliate.%I FOR EACH STATEMENT EXECUTE FUNCTION affiliate._refuse_truncate()', 'A'

@@ -59,6 +59,7 @@ BEGIN
     REVOKE ALL ON ALL TABLES IN SCHEMA affiliate FROM PUBLIC, affiliate_reader, affiliate_writer, affiliate_admin;
     REVOKE ALL ON ALL SEQUENCES IN SCHEMA affiliate FROM PUBLIC, affiliate_reader, affiliate_writer, affiliate_admin;
     GRANT SELECT ON ALL TABLES IN SCHEMA affiliate TO affiliate_reader;
+    GRANT SELECT ON ALL SEQUENCES IN SCHEMA affiliate TO affiliate_reader; -- verify() compares them
     REVOKE ALL ON affiliate.customer_pii FROM affiliate_reader;
 
     -- The firm's programs write facts. Upserts read what they compare.
@@ -116,7 +117,7 @@ DECLARE
         _plain_reason,_find_by_key,_find_by_reading,_job,_failed_jobs,metrics,_written_rows,top_affiliates,funnel,quality,chargeback_report,_verify_ledger,_verify_counts,_verify_decisions,_verify_references,_verify_rollups,_verify_catalog,
         performance,_performance_query,_period_condition,_filter_condition,_month_of,_month_after,_rollup_watermark,_cluster,_last_xid,_day,
         _ledger_changes,_click_changes,_counted_clicks,_clicks_between,_click_name,_resolve_sources,_written_subjects,
-        _guard_triggers,_rulebook_tables}';
+        _guard_triggers,_rulebook_tables,_sequences_behind,_is_subscriber}';
     -- called by triggers with the rights of whoever writes the rulebook, and by what administrators call: the job of
     -- schedule_jobs() is the caller's own, and what _audit writes an administrator may write anyway
     for_admins constant text[] := '{_concerned_program,_rulebook_scope,_rebuild_upline,_id_columns,_is_amount,_audit,_force_sync,_drain_failed,_jobs,_cron_hint,_rollup_failed}';

@@ -1,8 +1,8 @@
 -- setup() makes the tables, uninstall() lets go of them. The tables are ordinary objects: no DROP EXTENSION and no
 -- restore touches their rows (docs/adr/0001-code-only-extension.md).
 
---| Creates what is missing in schema `affiliate`: roles, tables, reference rows, triggers, views; and asserts owners,
---| privileges and trigger states. Run it after `CREATE EXTENSION`, after `ALTER EXTENSION .. UPDATE` and after a restore.
+--| Creates what is missing in schema `affiliate`: roles, tables, reference rows, triggers, views; asserts owners,
+--| privileges and trigger states; and moves sequences on that are behind their rows. Run it after `CREATE EXTENSION`, after `ALTER EXTENSION .. UPDATE` and after a restore.
 --| Run again it changes nothing. Superusers only, since functions change their owner.
 --|
 --| Errors: `42501` when the caller is no superuser.
@@ -30,6 +30,7 @@ BEGIN
     PERFORM affiliate._setup_guards();
     PERFORM affiliate._setup_owners();
     PERFORM affiliate._setup_grants();
+    PERFORM setval(s.sequence, s.highest) FROM affiliate._sequences_behind() AS s;
 
     -- conversions of 0.1.0 know nothing of what reports group by: the drain posts it
     IF EXISTS (SELECT FROM affiliate.schema_version) AND NOT EXISTS (SELECT FROM affiliate.schema_version AS v WHERE v.version <> '0.1.0') THEN
@@ -140,3 +141,33 @@ BEGIN
 END
 $setup$;
 COMMENT ON FUNCTION affiliate._setup_defaults() IS 'Part of setup(): puts back the column defaults that uninstall() dropped.';
+
+-- Rows that came with their numbers and without the sequence, as logical replication brings them.
+CREATE FUNCTION affiliate._sequences_behind(OUT sequence regclass, OUT table_column text, OUT highest bigint)
+RETURNS SETOF record
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    numbered record;
+    is_behind boolean;
+BEGIN
+    FOR numbered IN
+        SELECT a.attrelid::regclass AS table_name, a.attname AS column_name,
+               pg_get_serial_sequence(a.attrelid::regclass::text, a.attname)::regclass AS sequence
+        FROM pg_attribute AS a JOIN pg_class AS c ON c.oid = a.attrelid
+        WHERE c.relnamespace = 'affiliate'::regnamespace AND c.relkind IN ('r', 'p') AND a.attidentity <> ''
+        ORDER BY a.attrelid
+    LOOP
+        EXECUTE format('SELECT max(t.%I) FROM %s AS t', numbered.column_name, numbered.table_name) INTO highest;
+        EXECUTE format('SELECT s.last_value < $1 OR NOT s.is_called AND s.last_value = $1 FROM %s AS s', numbered.sequence)
+        INTO is_behind USING highest;
+        IF is_behind THEN
+            sequence := numbered.sequence;
+            table_column := format('%s.%I', numbered.table_name, numbered.column_name);
+            RETURN NEXT;
+        END IF;
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION affiliate._sequences_behind() IS 'Identity columns whose sequence would give a number that is used already, and the highest one.';

@@ -14,19 +14,6 @@ END
 $$;
 COMMENT ON FUNCTION affiliate._rollup_watermark() IS 'Transaction id below which the rollups hold everything, or null while they do not count.';
 
--- Triggers come last in a restore: before them not all rows may be there.
-CREATE FUNCTION affiliate._is_restored() RETURNS boolean
-LANGUAGE plpgsql STABLE PARALLEL SAFE
-SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-    RETURN NOT EXISTS (SELECT FROM unnest('{entry,conversion_entry,click}'::text[], '{entry_append_only,conversion_entry_append_only,click_never_deleted}'::text[]) AS w (table_name, trigger_name)
-                       WHERE NOT EXISTS (SELECT FROM pg_trigger AS t
-                                         WHERE t.tgrelid = to_regclass(format('affiliate.%I', w.table_name)) AND t.tgname = w.trigger_name));
-END
-$$;
-COMMENT ON FUNCTION affiliate._is_restored() IS 'Whether the streams have their triggers, which a restore creates when all rows are there.';
-
 CREATE FUNCTION affiliate._next_xid(xid xid8) RETURNS xid8
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
 RETURN (xid::text::numeric + 1)::text::xid8;
@@ -184,7 +171,9 @@ COMMENT ON FUNCTION affiliate._month_after(date) IS 'The first day of the month 
 --| Does one step of refreshing the rollups: folds about `batch` rows of each stream that transactions wrote which have
 --| ended, and returns how many rows there were: call it until it returns 0. Where the rollups do not count (never built;
 --| after a restore into another cluster; a program's time zone was changed) it builds them. A second instance returns 0
---| at once. Reports are exact without it, only slower.
+--| at once, and so does one on a logical subscriber of the ledger. Reports are exact without it, only slower.
+--|
+--| Errors: `AF092` a restore is under way.
 CREATE FUNCTION affiliate.rollup_refresh(batch integer DEFAULT 200000) RETURNS bigint
 LANGUAGE plpgsql VOLATILE STRICT PARALLEL UNSAFE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
@@ -196,8 +185,11 @@ DECLARE
     rows_folded bigint;
     known_zones jsonb := affiliate._time_zones(); -- one that changes meanwhile differs from what is noted, and all is built anew
 BEGIN
+    IF NOT affiliate._jobs_may_run() THEN
+        RETURN 0; -- the ids of what a subscription brings are those of the publisher: reports count the streams
+    END IF;
     SELECT * INTO state FROM affiliate.rollup_state AS s WHERE s.name = 'rollup' FOR UPDATE SKIP LOCKED;
-    IF NOT FOUND OR NOT affiliate._is_restored() THEN
+    IF NOT FOUND THEN
         RETURN 0;
     END IF;
     IF affiliate._stamp_cluster() THEN
@@ -321,7 +313,8 @@ LANGUAGE plpgsql VOLATILE STRICT PARALLEL UNSAFE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    UPDATE affiliate.rollup_state AS s SET failed = s.failed + 1, failed_at = clock_timestamp(), last_error = left(message, 1000);
+    UPDATE affiliate.rollup_state AS s SET failed = s.failed + 1, failed_at = clock_timestamp(), last_error = left(message, 1000)
+    WHERE affiliate._jobs_may_run(); -- a restore brings this row, too
 END
 $$;
 REVOKE ALL ON FUNCTION affiliate._rollup_failed(text) FROM PUBLIC;

@@ -1,4 +1,4 @@
--- verify(), continued: triggers, owners and privileges are as setup() makes them.
+-- verify(), continued: triggers, owners, privileges and sequences are as setup() makes them.
 
 CREATE FUNCTION affiliate._verify_catalog(OUT code text, OUT customer_id text, OUT subject text, OUT detail text)
 RETURNS SETOF record
@@ -65,6 +65,11 @@ BEGIN
     FROM pg_proc AS p
     CROSS JOIN LATERAL aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) AS a
     WHERE p.pronamespace = 'affiliate'::regnamespace AND a.grantee = 0;
+
+    RETURN QUERY
+    SELECT 'sequence', ''::text, s.table_column, format('The next number would be one of those up to %s that are used; run affiliate.setup().', s.highest)
+    FROM affiliate._sequences_behind() AS s
+    WHERE NOT affiliate._is_subscriber(); -- until it takes over
 END
 $$;
-COMMENT ON FUNCTION affiliate._verify_catalog() IS 'Part of verify(): triggers, owners and privileges are as setup() makes them.';
+COMMENT ON FUNCTION affiliate._verify_catalog() IS 'Part of verify(): triggers, owners, privileges and sequences are as setup() makes them.';

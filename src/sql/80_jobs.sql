@@ -4,7 +4,7 @@
 --| when there is nothing to do. One instance at a time: a second one returns at once. Call it outside of a transaction:
 --| `CALL affiliate.drain_loop('55 s')` each minute.
 --|
---| Errors: `AF033` no or negative duration; what a batch raises ends the loop and is kept for `affiliate.health()`.
+--| Errors: `AF033` no or negative duration; `AF092` a restore is under way; what a batch raises ends the loop and is kept for `affiliate.health()`.
 -- A procedure that commits may not set search_path: every name is qualified.
 CREATE PROCEDURE affiliate.drain_loop(duration interval)
 LANGUAGE plpgsql
@@ -59,6 +59,38 @@ END
 $$;
 COMMENT ON PROCEDURE affiliate.drain_loop(interval) IS 'Drains the queue for a while, in batches committed on their own; one instance at a time.';
 
+-- In half a database what is queued would be settled without the facts that are still to come, and leave the queue. After
+-- a restore functions belong to who restored them, and where rows alone were restored the triggers of schema_version have
+-- been off: both until setup() is run.
+CREATE FUNCTION affiliate._jobs_may_run() RETURNS boolean
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM pg_trigger AS t WHERE t.tgrelid = 'affiliate.schema_version'::regclass
+                   AND t.tgname = 'schema_version_rulebook_changed' AND t.tgenabled = 'A')
+       OR NOT EXISTS (SELECT FROM pg_proc AS p WHERE p.oid = 'affiliate._drain_failed(text)'::regprocedure
+                      AND pg_get_userbyid(p.proowner) = 'affiliate_owner') THEN
+        RAISE EXCEPTION USING ERRCODE = 'AF092',
+            MESSAGE = 'no job works here before affiliate.setup() was run',
+            DETAIL = 'A restore is under way, or has ended without it.',
+            HINT = 'When all rows are restored run SELECT affiliate.setup() as a superuser.';
+    END IF;
+    RETURN NOT affiliate._is_subscriber();
+END
+$$;
+COMMENT ON FUNCTION affiliate._jobs_may_run() IS 'Whether drain and refresh are to work here: not while a restore is under way, which is an error, nor where the ledger comes from another server.';
+
+CREATE FUNCTION affiliate._is_subscriber() RETURNS boolean
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN EXISTS (SELECT FROM pg_subscription_rel AS r WHERE r.srrelid = 'affiliate.entry'::regclass);
+END
+$$;
+COMMENT ON FUNCTION affiliate._is_subscriber() IS 'Whether a subscription brings the ledger from another server, which settles.';
+
 -- The next batch that goes through clears it.
 CREATE FUNCTION affiliate._drain_failed(message text) RETURNS void
 LANGUAGE plpgsql VOLATILE STRICT PARALLEL UNSAFE SECURITY DEFINER
@@ -66,7 +98,7 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
     INSERT INTO affiliate.drain_progress AS d (name, last_error)
-    VALUES ('drain', left(message, 1000))
+    SELECT 'drain', left(message, 1000) WHERE affiliate._jobs_may_run() -- a restore brings this row, too
     ON CONFLICT (name) DO UPDATE SET last_error = excluded.last_error;
 END
 $$;

@@ -70,6 +70,9 @@ BEGIN
         ('rollup error', coalesce(rollups.last_error, 'none'), CASE WHEN rollups.last_error IS NULL THEN 'ok' ELSE 'bad' END, 'The last refresh failed.'),
         ('failed jobs', coalesce(affiliate._failed_jobs()::text, 'unknown'), CASE WHEN affiliate._failed_jobs() > 0 THEN 'warn' ELSE 'ok' END,
             'Runs of pg_cron in the last day failed; see cron.job_run_details.'),
+        ('subscription', CASE WHEN affiliate._is_subscriber() THEN 'subscriber' ELSE 'none' END,
+            CASE WHEN affiliate._is_subscriber() THEN 'warn' ELSE 'ok' END,
+            'The ledger comes from another server: no job works here. To take over see docs/operations.md, Replication.'),
         ('oldest transaction', coalesce((SELECT date_trunc('second', at - min(a.xact_start))::text FROM pg_stat_activity AS a
                                          WHERE a.backend_xid IS NOT NULL AND a.datname = current_database()), 'none'),
             CASE WHEN EXISTS (SELECT FROM pg_stat_activity AS a WHERE a.backend_xid IS NOT NULL AND a.datname = current_database()

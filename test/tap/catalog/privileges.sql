@@ -61,7 +61,7 @@ SELECT set_eq($$SELECT p.proname::text FROM pg_proc AS p WHERE p.pronamespace = 
         _filled_in,_plain_reason,_find_by_key,_find_by_reading,_job,_failed_jobs,_verify_ledger,_verify_counts,_verify_decisions,
         _verify_references,_verify_rollups,_verify_catalog,performance,_performance_query,_period_condition,_filter_condition,_month_of,_month_after,
         _rollup_watermark,_cluster,_last_xid,_day,_ledger_changes,_click_changes,_counted_clicks,_clicks_between,_click_name,_resolve_sources,
-        _written_subjects,_written_rows,metrics,top_affiliates,funnel,quality,chargeback_report,_guard_triggers,_rulebook_tables', ',\s*'), 'readers ask, and call what the answers are made of');
+        _written_subjects,_written_rows,metrics,top_affiliates,funnel,quality,chargeback_report,_guard_triggers,_rulebook_tables,_sequences_behind,_is_subscriber', ',\s*'), 'readers ask, and call what the answers are made of');
 SELECT set_eq($$SELECT p.proname::text FROM pg_proc AS p WHERE p.pronamespace = 'affiliate'::regnamespace AND p.proname LIKE '\_%'
     AND has_function_privilege('affiliate_admin', p.oid, 'EXECUTE') AND NOT has_function_privilege('affiliate_reader', p.oid, 'EXECUTE')$$,
     regexp_split_to_array('_concerned_program,_rulebook_scope,_rebuild_upline,_id_columns,_is_amount,_audit,_force_sync,_drain_failed,_rollup_failed,_jobs,_cron_hint', ',\s*'), 'of the inner functions administrators call these, too');

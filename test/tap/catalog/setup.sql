@@ -1,6 +1,6 @@
 -- setup() run again changes nothing; uninstall() keeps every row and lets DROP EXTENSION work; setup() puts all back.
 BEGIN;
-SELECT plan(22);
+SELECT plan(24);
 SET LOCAL client_min_messages = warning;
 \ir _digest.sql
 CREATE TEMP TABLE fresh AS SELECT * FROM pg_temp.digest();
@@ -44,6 +44,15 @@ SELECT is_empty('SELECT * FROM pg_temp.digest() EXCEPT TABLE fresh', 'and what w
 SELECT is_empty($$SELECT * FROM affiliate.verify() WHERE code IN ('trigger', 'object_owner', 'privilege')$$, 'verify() agrees');
 SELECT is_empty($$SELECT t.tgrelid::regclass, t.tgname FROM pg_trigger AS t JOIN pg_class AS c ON c.oid = t.tgrelid
     WHERE c.relnamespace = 'affiliate'::regnamespace AND t.tgisinternal AND t.tgenabled <> 'O'$$, 'and every foreign key is checked again');
+
+-- numbers that came with rows of another server
+INSERT INTO affiliate.review_case (case_id, kind) SELECT 41 + last_value, 'replicated' FROM affiliate.review_case_case_id_seq;
+SELECT affiliate.setup();
+INSERT INTO affiliate.review_case (kind) VALUES ('next');
+SELECT is((SELECT case_id FROM affiliate.review_case WHERE kind = 'next'), (SELECT case_id + 1 FROM affiliate.review_case WHERE kind = 'replicated'), 'sequences that are behind move on');
+SELECT affiliate.setup();
+INSERT INTO affiliate.review_case (kind) VALUES ('one more');
+SELECT is((SELECT case_id FROM affiliate.review_case WHERE kind = 'one more'), (SELECT case_id + 2 FROM affiliate.review_case WHERE kind = 'replicated'), 'the others stay');
 
 -- what the firm changed stays
 UPDATE affiliate.currency SET exponent = 3 WHERE currency = 'USD';

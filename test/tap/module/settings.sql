@@ -1,6 +1,6 @@
 -- Settings and the clock.
 BEGIN;
-SELECT plan(22);
+SELECT plan(23);
 
 SELECT is(affiliate.version(), (SELECT extversion FROM pg_extension WHERE extname = 'pg_affiliate'),
     'library and extension are of one version');
@@ -30,6 +30,14 @@ SET LOCAL pg_affiliate.now = '2025-07-01 12:00 Europe/Prague';
 SELECT is(affiliate._now(), '2025-07-01 10:00+00'::timestamptz, 'the test clock with a zone');
 SET LOCAL pg_affiliate.now = '';
 SELECT is(affiliate._now(), statement_timestamp(), 'the test clock can be taken away');
+-- parallel workers take settings over in the order of their names: abbreviations of zones come later
+SET LOCAL pg_affiliate.now = '2025-03-01T12:00:00Z';
+SET LOCAL min_parallel_table_scan_size = 0;
+SET LOCAL parallel_setup_cost = 0;
+SET LOCAL parallel_tuple_cost = 0;
+CREATE TABLE affiliate_test_parallel (n) WITH (parallel_workers = 2) AS SELECT generate_series(1, 10000);
+SELECT is(count(*), 10000::bigint, 'parallel workers have the clock, too') FROM affiliate_test_parallel WHERE affiliate._now() = '2025-03-01 12:00+00';
+SET LOCAL pg_affiliate.now = '';
 
 CREATE ROLE affiliate_test_nobody;
 SET LOCAL ROLE affiliate_test_nobody;

@@ -1,6 +1,6 @@
 -- verify() notices each violation. The ledger is damaged the way only a superuser can.
 BEGIN;
-SELECT plan(50);
+SELECT plan(52);
 \ir _ledger.sql
 SELECT pg_temp.line('v1', 'vt1', 100, 40, '2025-06-10');
 SELECT is_empty('SELECT pg_temp.violations()', 'a sound ledger');
@@ -101,6 +101,11 @@ UNION ALL SELECT pass('not postgres') WHERE current_user <> 'postgres';
 SELECT is(pg_temp.found($$GRANT UPDATE ON affiliate.entry TO affiliate_admin$$), 'privilege', 'an append-only table that may be updated');
 SELECT is(pg_temp.found($$GRANT SELECT ON affiliate.customer_pii TO PUBLIC$$), 'privilege', 'something for PUBLIC');
 SELECT is(pg_temp.found($$GRANT EXECUTE ON FUNCTION affiliate.drain(integer) TO PUBLIC$$), 'privilege', 'a function for PUBLIC');
+
+-- numbers
+INSERT INTO affiliate.review_case (kind) VALUES ('sequence');
+SELECT is(pg_temp.found($$INSERT INTO affiliate.review_case (case_id, kind, subject_id) SELECT max(case_id) + 1, 'sequence', 'replicated' FROM affiliate.review_case$$), 'sequence', 'the next number is used');
+SELECT is(pg_temp.found($$SELECT setval('affiliate.review_case_case_id_seq', max(case_id), false) FROM affiliate.review_case$$), 'sequence', 'also where it is the last one');
 
 SELECT * FROM finish();
 ROLLBACK;

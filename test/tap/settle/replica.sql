@@ -1,6 +1,6 @@
 -- session_replication_role = replica, as restores and subscribers have it: nothing is settled, so nothing twice; guards stay.
 BEGIN;
-SELECT plan(10);
+SELECT plan(11);
 \ir _rig.sql
 SELECT pg_temp.program('main');
 INSERT INTO affiliate.transaction (customer_id, transaction_id, transaction_type, status, currency, amount, ordered_at, completed_at, coupon_codes)
@@ -17,7 +17,10 @@ SELECT is(pg_temp.entries('b'), 'accrual 10', 'restored rows are as they were');
 SELECT is((SELECT count(*) FROM affiliate.settle_queue WHERE kind <> 'program'), 0::bigint, 'nothing is queued');
 SELECT throws_ok($$UPDATE affiliate.entry SET amount = 1 WHERE subject_id = 'b'$$, 'AF020', NULL, 'the ledger is append-only under replica too');
 SELECT throws_ok($$DELETE FROM affiliate.transaction WHERE transaction_id = 'b'$$, 'AF021', NULL, 'facts are never deleted');
+CREATE TEMP TABLE before AS SELECT (SELECT count(*) FROM affiliate.settle_queue) + (SELECT count(*) FROM affiliate.audit_log WHERE action = 'update') AS queued_before;
 UPDATE affiliate.coupon SET affiliate_no = pg_temp.of('bob') WHERE code = 'HOUSE';
+SELECT is((SELECT count(*) FROM affiliate.settle_queue) + (SELECT count(*) FROM affiliate.audit_log WHERE action = 'update'), queued_before,
+    'a change of the rulebook was logged and queued where it happened') FROM before;
 SET LOCAL session_replication_role = origin;
 SELECT is(affiliate.resettle('{a,b}'), 0::bigint, 'settling what was restored posts nothing');
 UPDATE affiliate.transaction SET refunded_amount = 40, refunded_at = '2025-03-10' WHERE transaction_id = 'b';
