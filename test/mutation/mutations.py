@@ -3,7 +3,7 @@ import random
 import re
 from collections import namedtuple
 
-# kind: for counting and sampling; name; sql; test: the file; fails: the tests in it that must fail, None = those of what is gone
+# kind: for counting and sampling; name; sql; test: the file; fails: the tests in it that must fail beside those of what is gone; None: what the name says is gone
 Mutation = namedtuple('Mutation', 'kind name sql test fails')
 
 MATRIX = 'test/tap/catalog/privilege_matrix.sql'
@@ -15,6 +15,13 @@ LETTERS = {'schema': 'UC', 'table': 'arwdDxt', 'view': 'arwdDxt', 'sequence': 'r
 DEFINITIONS = """SELECT json_build_object(
  'check', (SELECT json_object_agg(c.relname || '.' || k.conname, pg_get_constraintdef(k.oid)) FROM pg_constraint AS k JOIN pg_class AS c ON c.oid = k.conrelid
            WHERE c.relnamespace = 'affiliate'::regnamespace AND k.contype = 'c'),
+ 'key', (SELECT json_object_agg(c.relname || '.' || k.conname, json_build_array(pg_get_constraintdef(k.oid), (
+             SELECT json_agg(a.attname) FROM pg_attribute AS a WHERE a.attrelid = c.oid AND a.attnum > 0 AND a.attnotnull AND NOT a.attisdropped
+             AND NOT EXISTS (SELECT FROM pg_constraint AS o WHERE o.conrelid = c.oid AND a.attnum = ANY (o.conkey) AND o.conname NOT LIKE '%\\_ids\\_check'
+                             AND (o.oid = k.oid OR o.contype = 'c')))))
+         FROM pg_constraint AS k JOIN pg_class AS c ON c.oid = k.conrelid WHERE c.relnamespace = 'affiliate'::regnamespace AND k.contype IN ('p', 'u')),
+ 'foreign', (SELECT json_object_agg(c.relname || '.' || k.conname, pg_get_constraintdef(k.oid)) FROM pg_constraint AS k JOIN pg_class AS c ON c.oid = k.conrelid
+             WHERE c.relnamespace = 'affiliate'::regnamespace AND k.contype = 'f'),
  'trigger', (SELECT json_object_agg(c.relname || '.' || t.tgname, json_build_array(pg_get_triggerdef(t.oid), t.tgenabled))
              FROM pg_trigger AS t JOIN pg_class AS c ON c.oid = t.tgrelid WHERE c.relnamespace = 'affiliate'::regnamespace AND NOT t.tgisinternal));"""
 
@@ -58,6 +65,27 @@ def weaker_checks(definitions, expected):
             yield Mutation('weaker check', '%s without %s' % (thing, parts[i]),
                            'ALTER TABLE affiliate."%s" DROP CONSTRAINT "%s", ADD CONSTRAINT "%s" CHECK (%s)' % (table, constraint, constraint, rest),
                            expected.get(thing), {thing})
+
+
+def wider_keys(definitions, expected):
+    """A key with one more column, so that it refuses less; UNIQUE instead of PRIMARY KEY, which would make the column NOT NULL for
+    itself. Columns that a CHECK is about are left out: the tests keep them."""
+    for name, (definition, columns) in sorted(definitions['key'].items()):
+        table, constraint = name.split('.')
+        thing = '%s %s' % ('primary key' if definition.startswith('PRIMARY') else 'unique', name)
+        for column in columns or ():
+            yield Mutation('wider key', '%s with %s' % (thing, column),
+                           'ALTER TABLE affiliate."%s" DROP CONSTRAINT "%s" CASCADE, ADD CONSTRAINT "%s" %s, "%s")'
+                           % (table, constraint, constraint, definition[:-1].replace('PRIMARY KEY', 'UNIQUE'), column), expected.get(thing), {thing})
+
+
+def cascading_keys(definitions, expected):
+    """A foreign key that deletes what hangs on it."""
+    for name, definition in sorted(definitions['foreign'].items()):
+        table, constraint = name.split('.')
+        yield Mutation('cascading key', 'foreign key %s with ON DELETE CASCADE' % name,
+                       'ALTER TABLE affiliate."%s" DROP CONSTRAINT "%s", ADD CONSTRAINT "%s" %s ON DELETE CASCADE' % (table, constraint, constraint, definition),
+                       expected.get('foreign key ' + name), {'no foreign key deletes or changes what hangs on it'})
 
 
 def narrower_triggers(definitions, expected):

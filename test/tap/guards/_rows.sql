@@ -6,7 +6,7 @@ SET LOCAL TimeZone = 'UTC';
 SET LOCAL pg_affiliate.mode = queue;
 
 -- given: what a row needs; other: the changes that make a second row of it; news: a change it may have later
-CREATE TEMP TABLE sample (no integer GENERATED ALWAYS AS IDENTITY, name text, given jsonb, other jsonb, news jsonb);
+CREATE TEMP TABLE sample (no integer GENERATED ALWAYS AS IDENTITY, name text, given jsonb, other jsonb, news jsonb, stored jsonb);
 INSERT INTO sample (name, given, other, news) VALUES
     -- the rulebook
     ('currency', '{"currency": "AAA"}', '{"currency": "BBB"}', '{"exponent": 3}'),
@@ -109,10 +109,12 @@ $$;
 SET LOCAL session_replication_role = replica;
 DO $$
 DECLARE
-    statement text;
+    given record;
+    stored_row jsonb;
 BEGIN
-    FOR statement IN SELECT pg_temp.insert_of(s.name, s.given) FROM sample AS s ORDER BY s.no LOOP
-        EXECUTE statement;
+    FOR given IN SELECT s.no, s.name, pg_temp.insert_of(s.name, s.given) AS statement FROM sample AS s ORDER BY s.no LOOP
+        EXECUTE given.statement || format(' RETURNING to_jsonb(%I.*)', given.name) INTO stored_row;
+        UPDATE sample AS s SET stored = stored_row WHERE s.no = given.no;
     END LOOP;
 END
 $$;
