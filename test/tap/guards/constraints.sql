@@ -126,7 +126,7 @@ FROM (VALUES
 CREATE FUNCTION pg_temp.all_but(wanted text, key text[]) RETURNS jsonb LANGUAGE sql STABLE AS $$
     SELECT jsonb_object_agg(a.attname, CASE
         WHEN a.atttypid = 'boolean'::regtype THEN to_jsonb(v.value <> 'true') WHEN a.atttypid IN ('smallint'::regtype, 'integer'::regtype, 'bigint'::regtype, 'numeric'::regtype) THEN to_jsonb(v.value::text::numeric + 1000)
-        WHEN a.atttypid = 'timestamptz'::regtype THEN '"2026-06-06"' WHEN a.atttypid = 'xid8'::regtype THEN '"7"'
+        WHEN a.atttypid = 'timestamptz'::regtype THEN '"2026-06-06"' WHEN a.atttypid = 'interval'::regtype THEN '"1 day"' WHEN a.atttypid = 'xid8'::regtype THEN '"7"'
         WHEN a.atttypid = 'jsonb'::regtype THEN '{"another": 1}' WHEN a.atttypid = 'text[]'::regtype THEN '["another"]' ELSE '"another"' END)
     FROM (SELECT s.stored FROM sample AS s WHERE s.name = wanted ORDER BY s.no LIMIT 1) AS s CROSS JOIN LATERAL jsonb_each(s.stored) AS v (name, value)
     JOIN pg_attribute AS a ON a.attrelid = format('affiliate.%I', wanted)::regclass AND a.attname = v.name
