@@ -22,14 +22,19 @@ EXCEPTION WHEN SQLSTATE 'AF091' THEN
     RETURN true;
 END
 $$;
+-- When much is created in another database, sessions may read everything anew by themselves: then once more.
 CREATE FUNCTION pg_temp.change_silently() RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
-    PERFORM affiliate.resettle('{}');
     DROP TRIGGER IF EXISTS schema_version_rulebook_changed ON affiliate.schema_version;
-    UPDATE affiliate.schema_version SET version = version || ' of another world';
-    IF pg_temp.is_read_anew() THEN
-        RAISE EXCEPTION 'what nobody was told of was read: this test shows nothing';
-    END IF;
+    FOR attempt IN 1 .. 5 LOOP
+        PERFORM affiliate.resettle('{}');
+        UPDATE affiliate.schema_version SET version = version || ' of another world';
+        IF NOT pg_temp.is_read_anew() THEN
+            RETURN;
+        END IF;
+        UPDATE affiliate.schema_version SET version = replace(version, ' of another world', '');
+    END LOOP;
+    RAISE EXCEPTION 'what nobody was told of was read: this test shows nothing';
 END
 $$;
 INSERT INTO attempt SELECT r.name, r.name || '_rulebook_changed', 'always', before || CASE WHEN r.name = 'schema_version' THEN '' ELSE ';SELECT pg_temp.change_silently();' END || s,
