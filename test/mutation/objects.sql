@@ -8,7 +8,7 @@ CREATE FUNCTION pg_temp.objects() RETURNS SETOF text LANGUAGE sql STABLE AS $$
     )
     SELECT format('%s %s.%s', CASE k.contype WHEN 'c' THEN 'check' WHEN 'f' THEN 'foreign key' WHEN 'p' THEN 'primary key'
                                              WHEN 'u' THEN 'unique' WHEN 'x' THEN 'exclude' ELSE k.contype::text END, t.name, k.conname)
-    FROM pg_constraint AS k JOIN t ON t.oid = k.conrelid WHERE k.contype <> 't'
+    FROM pg_constraint AS k JOIN t ON t.oid = k.conrelid WHERE k.contype NOT IN ('t', 'n') -- n: PostgreSQL 18 has NOT NULL here, too
     UNION ALL
     SELECT format('unique index %s.%s', t.name, c.relname)
     FROM pg_index AS i JOIN t ON t.oid = i.indrelid JOIN pg_class AS c ON c.oid = i.indexrelid

@@ -125,7 +125,8 @@ FROM (VALUES
 -- keys: the first row once more with the same key (and what a partial index asks for), and everything else different
 CREATE FUNCTION pg_temp.all_but(wanted text, key text[]) RETURNS jsonb LANGUAGE sql STABLE AS $$
     SELECT jsonb_object_agg(a.attname, CASE
-        WHEN a.atttypid = 'boolean'::regtype THEN to_jsonb(v.value <> 'true') WHEN a.atttypid IN ('smallint'::regtype, 'integer'::regtype, 'bigint'::regtype, 'numeric'::regtype) THEN to_jsonb(v.value::text::numeric + 1000)
+        WHEN a.atttypid = 'boolean'::regtype THEN to_jsonb(v.value <> 'true')
+        WHEN a.atttypid IN ('smallint'::regtype, 'integer'::regtype, 'bigint'::regtype, 'numeric'::regtype) THEN to_jsonb(v.value::text::numeric + 1000)
         WHEN a.atttypid = 'timestamptz'::regtype THEN '"2026-06-06"' WHEN a.atttypid = 'interval'::regtype THEN '"1 day"' WHEN a.atttypid = 'xid8'::regtype THEN '"7"'
         WHEN a.atttypid = 'jsonb'::regtype THEN '{"another": 1}' WHEN a.atttypid = 'text[]'::regtype THEN '["another"]' ELSE '"another"' END)
     FROM (SELECT s.stored FROM sample AS s WHERE s.name = wanted ORDER BY s.no LIMIT 1) AS s CROSS JOIN LATERAL jsonb_each(s.stored) AS v (name, value)
@@ -147,7 +148,7 @@ INSERT INTO attempt SELECT what, split_part(k, '.', 1), split_part(k, '.', 2), c
     ('primary key', 'transaction_status.transaction_status_pkey', '{status}'), ('primary key', 'plan.plan_pkey', '{plan_no}'),
     ('unique', 'plan.plan_version_key', '{program_no,plan_id,version}'), ('unique', 'plan.plan_valid_from_key', '{program_no,plan_id,valid_from}'),
     ('primary key', 'ladder.ladder_pkey', '{ladder_no}'), ('unique', 'ladder.ladder_ladder_id_key', '{program_no,ladder_id}'),
-    ('primary key', 'ladder_band.ladder_band_pkey', '{ladder_no,band}'), 
+    ('primary key', 'ladder_band.ladder_band_pkey', '{ladder_no,band}'),
     ('primary key', 'plan_rule.plan_rule_pkey', '{rule_no}'), ('unique', 'plan_rule.plan_rule_sequence_key', '{plan_no,sequence_no}'),
     ('primary key', 'agreement.agreement_pkey', '{agreement_no}'), ('primary key', 'attribution_override.attribution_override_pkey', '{override_no}'),
     ('primary key', 'click.click_pkey', '{click_id}'), ('primary key', 'visitor_customer.visitor_customer_pkey', '{customer_id,visitor_id}'),
