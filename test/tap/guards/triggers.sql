@@ -49,9 +49,10 @@ FROM (VALUES ('coupon', '_values_overlap', '{"code": "ann"}', 'AF035 coupon_over
     ('plan_rule', '_texts', '{"transaction_types": ["tombola"]}', 'AF014 plan_rule')) AS w (t, g, bad, wanted),
     LATERAL (SELECT s.other || bad::jsonb AS bad FROM sample AS s WHERE s.name = t AND s.other IS NOT NULL) AS x,
     unnest(ARRAY[pg_temp.changed(t, x.bad), pg_temp.second(t) || ';' || pg_temp.update_of(t, w.bad::jsonb)]) AS s;
-INSERT INTO attempt SELECT 'affiliate_upline', 'affiliate_upline_close', 'origin', s, NULL, 'AF023 affiliate_upline' FROM unnest(ARRAY[
-    pg_temp.changed('affiliate_upline', '{"affiliate_no": 92, "upline_no": 91}'),
-    pg_temp.second('affiliate_upline') || ';' || pg_temp.update_of('affiliate_upline', '{"upline_no": 91}')]) AS s;
+INSERT INTO attempt SELECT 'affiliate_upline', 'affiliate_upline_close', 'origin', s, NULL, wanted FROM (VALUES
+    (pg_temp.changed('affiliate_upline', '{"affiliate_no": 92, "upline_no": 91}'), 'AF023 affiliate_upline'),
+    (pg_temp.changed('affiliate_upline', '{"affiliate_no": 92, "upline_no": 93}') || ';UPDATE affiliate.affiliate_upline SET upline_no = 91 WHERE affiliate_no = 92', 'AF023 affiliate_upline'),
+    (pg_temp.changed('affiliate_upline', '{"affiliate_no": 92, "upline_no": 93}') || ';DELETE FROM affiliate.affiliate_upline WHERE level = 2', 'AF025 affiliate_upline.level')) AS w (s, wanted);
 INSERT INTO attempt SELECT 'affiliate_upline', 'affiliate_upline_lock', 'origin', s, $$EXISTS (SELECT FROM pg_locks AS l
     WHERE l.locktype = 'advisory' AND l.pid = pg_backend_pid() AND l.objsubid = 1
       AND (l.classid::bigint << 32 | l.objid::bigint) = hashtextextended('affiliate.affiliate_upline', 0))$$, 'done true' FROM unnest(ARRAY[pg_temp.second('affiliate_upline'),
