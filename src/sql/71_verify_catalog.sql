@@ -37,7 +37,7 @@ BEGIN
           FROM unnest('{transaction,dispute,event,customer,account,customer_alias,visitor_customer,transaction_ref}'::text[]) AS n (name)
           CROSS JOIN (VALUES (4, 'INSERT', '_settle_after'), (16, 'UPDATE', '_settle_after')) AS v (event, done, function_name)
           UNION ALL
-          SELECT n.name, 16, 'UPDATE', '_fact_before_update' FROM unnest('{transaction,dispute,customer,account,visitor_customer,transaction_ref}'::text[]) AS n (name)) AS w
+          SELECT n.name, 16, 'UPDATE', '_fact_before_update' FROM unnest('{transaction,dispute,customer,customer_pii,account,visitor_customer,transaction_ref}'::text[]) AS n (name)) AS w
     WHERE NOT EXISTS (SELECT FROM pg_trigger AS t JOIN pg_proc AS p ON p.oid = t.tgfoid
                       WHERE t.tgrelid = to_regclass(format('affiliate.%I', w.name)) AND t.tgtype & w.event <> 0
                         AND p.pronamespace = 'affiliate'::regnamespace AND p.proname = w.function_name);

@@ -1,40 +1,10 @@
--- Who may do what: the matrix of roles, tables and privileges, and what it means in practice.
+-- What the privileges mean: rules that hold whatever objects there are, and in practice. Which there are, one by one, is in
+-- privilege_matrix.sql.
 BEGIN;
-SELECT plan(51);
+SELECT plan(47);
 SET LOCAL client_min_messages = warning;
 
-CREATE TEMP TABLE kind_of AS
-SELECT c.relname::text AS name, CASE
-    WHEN c.relkind = 'v' THEN 'view'
-    WHEN c.relname = ANY (affiliate._rulebook_tables()) AND c.relname <> 'suspension_decision' THEN 'rulebook'
-    WHEN c.relname IN ('visitor_customer', 'customer', 'customer_alias', 'account', 'transaction', 'transaction_ref', 'dispute', 'event') THEN 'fact'
-    WHEN c.relname IN ('click', 'customer_pii', 'audit_log', 'settle_queue', 'conversion') THEN c.relname
-    ELSE 'ours' END AS kind
-FROM pg_class AS c WHERE c.relnamespace = 'affiliate'::regnamespace AND c.relkind IN ('r', 'p', 'v');
-
--- S, I, U, D: select, insert, update, delete; lower case where only on some columns; T: truncate, references or trigger
-CREATE FUNCTION pg_temp.rights(role_name text, table_name text) RETURNS text LANGUAGE sql AS $$
-    SELECT concat(
-        CASE WHEN has_table_privilege(role_name, t, 'SELECT') THEN 'S' WHEN has_any_column_privilege(role_name, t, 'SELECT') THEN 's' END,
-        CASE WHEN has_table_privilege(role_name, t, 'INSERT') THEN 'I' WHEN has_any_column_privilege(role_name, t, 'INSERT') THEN 'i' END,
-        CASE WHEN has_table_privilege(role_name, t, 'UPDATE') THEN 'U' WHEN has_any_column_privilege(role_name, t, 'UPDATE') THEN 'u' END,
-        CASE WHEN has_table_privilege(role_name, t, 'DELETE') THEN 'D' END,
-        CASE WHEN has_table_privilege(role_name, t, 'TRUNCATE, REFERENCES, TRIGGER') OR has_any_column_privilege(role_name, t, 'REFERENCES') THEN 'T' END)
-    FROM (SELECT format('affiliate.%I', table_name)) AS x (t)
-$$;
 CREATE ROLE affiliate_test_nobody LOGIN;
-SELECT set_eq($$
-    SELECT k.kind, pg_temp.rights('affiliate_reader', k.name) AS r, pg_temp.rights('affiliate_writer', k.name) AS w, pg_temp.rights('affiliate_admin', k.name) AS a,
-           pg_temp.rights('affiliate_test_nobody', k.name) AS n FROM kind_of AS k GROUP BY 1, 2, 3, 4, 5$$,
-    $$VALUES ('view', 'S', '', 'S', ''),
-             ('rulebook', 'S', '', 'SiuD', ''),
-             ('fact', 'S', 'Siu', 'S', ''),
-             ('click', 'S', 'Siu', 'S', ''),
-             ('customer_pii', '', 'siuD', '', ''),
-             ('audit_log', 'S', '', 'Si', ''),
-             ('settle_queue', 'S', '', 'Si', ''),
-             ('conversion', 'S', 's', 'S', ''),
-             ('ours', 'S', '', 'S', '')$$, 'the matrix of tables');
 SELECT is_empty($$SELECT c.relname, a.attname, r.role_name FROM pg_class AS c JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
     CROSS JOIN (VALUES ('affiliate_writer'), ('affiliate_admin')) AS r (role_name)
     WHERE c.relnamespace = 'affiliate'::regnamespace AND c.relkind = 'r'
@@ -46,25 +16,12 @@ SELECT is_empty($$SELECT c.relname, r.role_name FROM pg_class AS c CROSS JOIN (V
       AND has_column_privilege(r.role_name, c.oid, 'version', 'INSERT, UPDATE')$$, 'nor the version of a row');
 SELECT is_empty($$SELECT p.oid::regprocedure FROM pg_proc AS p WHERE p.pronamespace = 'affiliate'::regnamespace
     AND has_function_privilege('affiliate_test_nobody', p.oid, 'EXECUTE')$$, 'PUBLIC may call nothing');
-SELECT set_eq($$SELECT p.proname::text FROM pg_proc AS p WHERE p.pronamespace = 'affiliate'::regnamespace AND has_function_privilege('affiliate_writer', p.oid, 'EXECUTE')$$,
-    '{_now,_default_program,_is_id,new_click_id,version,owner_of,attribute,quote_commission}'::text[],
-    'writers call what column defaults need, and what a checkout asks');
 SELECT set_eq($$SELECT p.proname::text, r.role_name FROM pg_proc AS p CROSS JOIN (VALUES ('affiliate_reader'), ('affiliate_writer')) AS r (role_name)
     WHERE p.pronamespace = 'affiliate'::regnamespace AND p.prosecdef AND has_function_privilege(r.role_name, p.oid, 'EXECUTE')$$,
     $$SELECT f, r FROM unnest('{owner_of,attribute,quote_commission}'::text[]) AS f, unnest('{affiliate_reader,affiliate_writer}'::text[]) AS r$$,
     'readers and writers call nothing that runs with the owner''s rights but the questions of a checkout');
 SELECT set_eq($$SELECT p.proname::text FROM pg_proc AS p WHERE p.pronamespace = 'affiliate'::regnamespace AND p.proname NOT LIKE '\_%'
     AND NOT has_function_privilege('affiliate_admin', p.oid, 'EXECUTE')$$, '{setup,uninstall}'::text[], 'administrators call everything public but setup and uninstall');
-SELECT set_eq($$SELECT p.proname::text FROM pg_proc AS p WHERE p.pronamespace = 'affiliate'::regnamespace AND has_function_privilege('affiliate_reader', p.oid, 'EXECUTE')$$,
-    regexp_split_to_array('version,balance,find_conversion,explain,owner_of,attribute,quote_commission,health,verify,check_rule_text,evaluate_rule_text,
-        rule_functions,rule_operators,new_click_id,_now,_default_program,_affiliate_no,_program_no,_refuse_argument,_quoted,_explain,
-        _filled_in,_plain_reason,_find_by_key,_find_by_reading,_job,_failed_jobs,_verify_ledger,_verify_counts,_verify_decisions,
-        _verify_references,_verify_rollups,_verify_catalog,performance,_performance_query,_period_condition,_filter_condition,_month_of,_month_after,
-        _rollup_watermark,_cluster,_last_xid,_day,_ledger_changes,_click_changes,_counted_clicks,_clicks_between,_click_name,_resolve_sources,
-        _written_subjects,_written_rows,metrics,top_affiliates,funnel,quality,chargeback_report,_guard_triggers,_rulebook_tables,_sequences_behind,_is_subscriber', ',\s*'), 'readers ask, and call what the answers are made of');
-SELECT set_eq($$SELECT p.proname::text FROM pg_proc AS p WHERE p.pronamespace = 'affiliate'::regnamespace AND p.proname LIKE '\_%'
-    AND has_function_privilege('affiliate_admin', p.oid, 'EXECUTE') AND NOT has_function_privilege('affiliate_reader', p.oid, 'EXECUTE')$$,
-    regexp_split_to_array('_concerned_program,_rulebook_scope,_rebuild_upline,_id_columns,_is_amount,_audit,_force_sync,_drain_failed,_rollup_failed,_jobs,_cron_hint', ',\s*'), 'of the inner functions administrators call these, too');
 SELECT is_empty($$SELECT p.proname FROM pg_proc AS p WHERE p.pronamespace = 'affiliate'::regnamespace AND p.prorettype = 'trigger'::regtype
     AND EXISTS (SELECT FROM aclexplode(p.proacl) AS a WHERE a.grantee <> p.proowner)$$, 'trigger functions are called by triggers alone');
 SELECT is_empty($$SELECT rolname FROM pg_roles WHERE rolname LIKE 'affiliate\_%' AND rolname NOT LIKE 'affiliate\_test%' AND (rolcanlogin OR rolsuper OR rolcreaterole OR rolbypassrls)$$,
