@@ -135,3 +135,4 @@ programs_run() {
 
 step_storm() { programs_run test/storm; }
 step_model() { programs_run test/model; }
+step_texts() { programs_run test/texts; }
