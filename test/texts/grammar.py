@@ -17,6 +17,7 @@ BIG_INTEGERS = ['2147483648', '-2147483649', '9223372036854775807', '5000000000'
 STRINGS = ['', ' ', 'a', 'b', 'two_step', 'One_Step', 'EUR', 'now', 'today', '12.5', '-0012', '1e5', 'NaN', '+7', '4 2', 'true', 'no', 'ÄÖÜ', 'äé€',
            '日本語', '😀 x', "O'Brien", 'back\\slash', 'two%', '%_step', 'e\u0301', ' padded ', '"quoted"', '; DROP TABLE affiliate.entry; --',
            '$1', '9' * 64, '9' * 65, '{a,b}', '/* no comment */', 'line\nbreak', 'tab\there']
+LETTERS = ['É', 'é', 'ÄÖÜ', 'äöü', 'äÖü', 'ß', 'İ', 'ı', 'ǅ']     # which lower and upper leave alone, whatever the locale says
 PATTERNS = ['two%', '%step', '_ne%', '%', '', '\\', 'a\\%b', '%é%', '%%__%', 'two\\_step', '%a%b%c%']
 TIMES = ['2025-03-01', '2024-02-29', '2025-03-30 01:30', '2025-03-30T01:30', '2025-10-26 02:30:00', '1999-12-31 23:59:59.999999', '2025-01-01 24:00',
          '0001-01-01', '9999-12-31 23:59:60', '2025-06-30 12:00:00.5']
@@ -50,7 +51,8 @@ TEMPLATES = {
         {tstz} >= ANY (ARRAY[{tstz}, {time}]); {ts} < ALL (ARRAY[{ts}]); {bool} = ANY (ARRAY[{bool}, true]); {text} LIKE ANY (ARRAY[{pattern}, {text}])
         {text} LIKE {pattern}; {text} NOT LIKE {pattern}; {text} LIKE {text}; {text} NOT LIKE {text}; starts_with({text}, {text}); {text} ~~ {pattern}
         {json} ? {key}; {json} ? {text}; {json} @> {jsontext}; {json} <@ {jsontext}; {json} @> {json}; {json} <@ {json}
-        {int}::bool; CAST({int} AS boolean); {cast}::boolean''',
+        {int}::bool; CAST({int} AS boolean); {cast}::boolean; {text} = NULL; {num} = NULL; NULL = {int}; {text} IN ({text}, NULL)
+        lower({letters}) = {letters}; upper({letters}) = {letters}; lower({text}) = upper({letters}); lower({letters}) LIKE {letters}''',
     'num': '''
         {num} + {num}; {num} - {num}; {num} * {num}; {num} / {num}; {num} % {num}; {num} + {int}; {big} - {num}; {int} * {num}; {num} / {int}; {big} % {num}
         -{num}; +{num}; {num} OPERATOR(pg_catalog.*) {num}; {num} / nullif({num}, 0)
@@ -83,7 +85,6 @@ BASIC = '''CASE WHEN {bool} THEN {T} ELSE {T} END; CASE WHEN {bool} THEN {T} WHE
     CASE {int} WHEN 1 THEN {T} WHEN {int} THEN {T} END; coalesce({T}, {T}); coalesce({T}, NULL, {T}); nullif({T}, {T})'''
 EXTREMES = 'greatest({T}, {T}); least({T}, {T}, {T})'
 COLUMN_TYPES = {'text': 'text', 'numeric': 'num', 'integer': 'int', 'boolean': 'bool', 'timestamp with time zone': 'tstz', 'jsonb': 'json'}
-
 OPERAND_TYPES = {**COLUMN_TYPES, 'bigint': 'big', 'timestamp without time zone': 'ts', 'text[]': 'path'}
 
 
@@ -105,7 +106,7 @@ class Grammar:
         for kind, templates in TEMPLATES.items():
             common = BASIC + '\n' + ('' if kind == 'json' else EXTREMES)
             self.templates[kind] = split(templates) * 2 + split(common.replace('{T}', '{%s}' % kind))
-        self.left = 0
+        self.left, self.columns_only = 0, False     # columns where a literal could be read as another type
 
     def text(self, kind, depth, parts=70):
         """A rule text of one kind: 'condition' or 'amount'. Two of five are about an operator, one after the other."""
@@ -157,7 +158,7 @@ class Grammar:
                 'checked': lambda: CHECKED,
                 'field': lambda: choice(FIELDS), 'zone': lambda: self.quote(choice(ZONES)),
                 'key': lambda: self.quote(choice(KEYS)), 'path': lambda: self.quote(choice(PATHS)),
-                'jsontext': lambda: self.quote(choice(JSONS)), 'pattern': lambda: self.quote(choice(PATTERNS)),
+                'jsontext': lambda: self.quote(choice(JSONS)), 'letters': lambda: self.quote(choice(LETTERS)), 'pattern': lambda: self.quote(choice(PATTERNS)),
                 'time': self.time, 'localtime': lambda: self.quote(choice(TIMES))}[name]()
 
     def time(self):
@@ -166,7 +167,7 @@ class Grammar:
 
     def leaf(self, kind, literals=True):
         choice = self.rng.choice
-        if self.columns.get(kind) and (not literals or self.rng.random() < 0.65):
+        if self.columns.get(kind) and (not literals or self.columns_only or self.rng.random() < 0.65):
             return self.name(choice(self.columns[kind]))
         return {'num': lambda: choice(FRACTIONS), 'int': lambda: self.signed(choice(INTEGERS)), 'big': lambda: self.signed(choice(BIG_INTEGERS)),
                 'text': lambda: self.quote(choice(STRINGS)) if self.rng.random() < 0.97 else 'NULL::text',
