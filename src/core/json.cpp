@@ -65,7 +65,9 @@ std::string json_time(Time at) {
         result += separator;
         digits(value, 2);
     };
-    digits(year, year > 9999 ? 6 : 4);
+    bool const is_bc = year <= 0; // year 0 is 1 BC
+    Time const shown = is_bc ? 1 - year : year;
+    digits(shown, shown > 9999 ? 6 : 4);
     field('-', month);
     field('-', day_of_month);
     field('T', rest / kHour);
@@ -75,7 +77,7 @@ std::string json_time(Time at) {
         result += '.';
         digits(rest % 1'000'000, 6);
     }
-    return result + 'Z';
+    return result + (is_bc ? "Z BC" : "Z");
 }
 
 void JsonObject::key(std::string_view name) {

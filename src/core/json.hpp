@@ -17,7 +17,8 @@ void append_json(std::string &out, std::string_view text);
 /// Customer-typed text of any length is kept in the fact; 500 bytes of it, at a character's end, are enough elsewhere (W13).
 std::string_view clipped(std::string_view text, std::size_t bytes = 500) noexcept;
 
-/// ISO 8601 in UTC, with microseconds where there are any; "infinity" and "-infinity" for the ends of time.
+/// ISO 8601 in UTC, with microseconds where there are any, and as PostgreSQL reads it: " BC" behind it for the years before
+/// 1, "infinity" and "-infinity" for the ends of time.
 std::string json_time(Time at);
 
 /// An object under construction; members in the order in which they are added.

@@ -74,6 +74,28 @@ constexpr Field kFields[] = {
 };
 #undef FIELD
 
+/// PostgreSQL's numbers may have more digits than the core's; a product of a few quotients has. Of what stands behind the
+/// 37th digit after the point one digit is kept that says whether anything does, so that every rounding to the twelve
+/// digits of a commission, and of a part of it, comes out as with all of them.
+core::Decimal read_amount(Datum numeric) {
+    constexpr int kept = 37;
+    std::optional<core::Decimal> value = read_decimal(numeric);
+    if (value && value->scale() <= kept) return *value;
+    struct Cut {
+        Datum value;
+        int rest; ///< sign of what was cut off
+    };
+    Cut const cut = call([numeric] {
+        Datum const whole = DirectFunctionCall2(numeric_trunc, numeric, Int32GetDatum(kept));
+        return Cut{whole, DatumGetInt32(DirectFunctionCall2(numeric_cmp, numeric, whole))};
+    });
+    value = read_decimal(cut.value);
+    if (!value)
+        throw core::Error("22003", "amount of a rule is too large", "It has more digits than can be calculated with.",
+                          "Correct the amount of the rule; commissions have at most 38 digits before the point.");
+    return *value + core::Decimal::from_units(cut.rest, kept + 1);
+}
+
 /// A security-restricted operation: what a rule calls makes no temporary object and changes no role. Neither call can
 /// raise an error, and the abort of a transaction restores the context too.
 class Restricted {
@@ -145,7 +167,7 @@ std::optional<core::Decimal> SqlEvaluator::amount(const core::PlanRule &rule, co
     bool is_null = false;
     Datum const result = run(*found.amount, input, is_null);
     std::optional<core::Decimal> value;
-    if (!is_null) value = read_decimal(result);
+    if (!is_null) value = read_amount(result);
     found.amount->reset();
     return value;
 }

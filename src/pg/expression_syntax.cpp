@@ -7,6 +7,7 @@
 #include <numeric>
 
 #include "core/error.hpp"
+#include "core/json.hpp"
 
 #include "pg/postgres.hpp"
 
@@ -33,6 +34,8 @@ bool has_name(std::span<const std::string_view> signatures, std::string_view nam
                signature[name.size()] == '(';
     });
 }
+
+template <class T> const Node *as_node(const T *part) { return reinterpret_cast<const Node *>(part); }
 
 Node *node_at(const List *list, int index) { return static_cast<Node *>(list_nth(list, index)); }
 
@@ -105,6 +108,63 @@ std::string_view operator_hint(std::string_view name) {
     return see_docs;
 }
 
+/// What a text is quoted with, so that the place still fits behind it: a name or a token may be as long as the text.
+std::string shortened(std::string_view words) {
+    constexpr std::size_t most = 300;
+    return words.size() <= most ? std::string(words) : std::string(core::clipped(words, most)).append("..");
+}
+
+/// Where an item of FROM begins; -1 where the parser keeps no place.
+int from_location(const Node *item) {
+    switch (nodeTag(item)) {
+    case T_List: return from_location(node_at(castNode(List, item), 0));
+    case T_JoinExpr: return from_location(castNode(JoinExpr, item)->larg);
+    case T_RangeFunction: return exprLocation(as_node(castNode(RangeFunction, item)->functions));
+    case T_RangeSubselect: {
+        const SelectStmt *select = castNode(SelectStmt, castNode(RangeSubselect, item)->subquery);
+        while (select->op != SETOP_NONE)
+            select = select->larg;
+        return exprLocation(as_node(select->targetList != NIL ? select->targetList : select->valuesLists));
+    }
+    default: return exprLocation(item);
+    }
+}
+
+/// Where the alias stands: it is the last word of the text, while the parser keeps only where the expression begins.
+int alias_location(const std::string &text, const ResTarget *target) {
+    const std::string_view name = target->name;
+    const auto found = std::find_end(text.begin(), text.end(), name.begin(), name.end(), [](char a, char b) {
+        return pg_ascii_tolower(static_cast<unsigned char>(a)) == static_cast<unsigned char>(b) || a == b;
+    });
+    return found == text.end() ? target->location : static_cast<int>(found - text.begin());
+}
+
+/// Refuses all that a query can have beside its one expression.
+void refuse_clauses(const RuleText &rule, const SelectStmt *select) {
+    const auto refuse = [&rule](int location) {
+        rule.refuse("a clause of a query, such as FROM or WHERE,", location,
+                    "Write one expression over the columns of affiliate.rule_input.");
+    };
+    if (select->distinctClause != NIL)
+        refuse(0);
+    if (select->fromClause != NIL)
+        refuse(from_location(as_node(select->fromClause)));
+    const Node *const clauses[] = {select->whereClause,
+                                   as_node(select->groupClause),
+                                   select->havingClause,
+                                   as_node(select->windowClause),
+                                   as_node(select->sortClause),
+                                   select->limitOffset,
+                                   select->limitCount,
+                                   as_node(select->lockingClause)};
+    for (const Node *const clause : clauses)
+        if (clause != nullptr)
+            refuse(exprLocation(clause));
+    if (select->intoClause != nullptr || select->valuesLists != NIL || select->withClause != nullptr ||
+        select->op != SETOP_NONE)
+        refuse(-1); // the grammar of an expression has none of them
+}
+
 } // namespace
 
 int RuleText::character(int location) const {
@@ -114,7 +174,7 @@ int RuleText::character(int location) const {
 }
 
 std::string RuleText::sentence(std::string_view what, int character) const {
-    std::string result(what);
+    std::string result = shortened(what);
     if (character > 0)
         result += ", at character " + std::to_string(character) + " of the " + noun;
     return result + ".";
@@ -122,7 +182,7 @@ std::string RuleText::sentence(std::string_view what, int character) const {
 
 void RuleText::refuse(std::string_view what, int location, std::string_view hint) const {
     const int at = character(location);
-    throw core::Error("AF001", std::string(what).append(" is not allowed in a rule ").append(noun),
+    throw core::Error("AF001", shortened(what).append(" is not allowed in a rule ").append(noun),
                       at > 0 ? "It stands at character " + std::to_string(at) + " of the " + noun + "."
                              : std::string(),
                       std::string(hint), at);
@@ -144,22 +204,16 @@ Node *SyntaxCheck::check(List *statements) {
     if (!IsA(statement, SelectStmt))
         rule_.refuse("a statement", 0, see_docs);
     const SelectStmt *const select = castNode(SelectStmt, statement);
-    if (select->distinctClause != NIL || select->intoClause != nullptr ||
-        select->fromClause != NIL || select->whereClause != nullptr || select->groupClause != NIL ||
-        select->havingClause != nullptr || select->windowClause != NIL ||
-        select->valuesLists != NIL || select->sortClause != NIL ||
-        select->limitOffset != nullptr || select->limitCount != nullptr ||
-        select->lockingClause != NIL || select->withClause != nullptr || select->op != SETOP_NONE)
-        rule_.refuse("a clause of a query, such as FROM or WHERE,", -1,
-                     "Write one expression over the columns of affiliate.rule_input.");
+    refuse_clauses(rule_, select);
     if (select->targetList == NIL)
         rule_.invalid("It is empty", 0, "");
     const ResTarget *const target = castNode(ResTarget, node_at(select->targetList, 0));
     if (list_length(select->targetList) > 1)
         rule_.refuse("a second expression",
-                     castNode(ResTarget, node_at(select->targetList, 1))->location, "");
+                     castNode(ResTarget, node_at(select->targetList, 1))->location,
+                     "Write one expression; a list of values stands in IN (..).");
     if (target->name != nullptr)
-        rule_.refuse("the column alias " + quoted(target->name), target->location,
+        rule_.refuse("the column alias " + quoted(target->name), alias_location(rule_.text, target),
                      "The expression ends before this word: an operator or an operand may be missing.");
     walk(target->val);
     return target->val;
@@ -172,15 +226,14 @@ const char *SyntaxCheck::literal_at(int location) const {
     return nullptr;
 }
 
-void SyntaxCheck::count(int nodes, int location) {
+void SyntaxCheck::count(int nodes, const Node *node) {
     nodes_ += nodes;
-    if (nodes_ > max_rule_text_nodes)
-        throw core::Error("AF001", std::string("rule ").append(rule_.noun).append(" is too complex"),
-                          rule_.sentence("It has more than " + std::to_string(max_rule_text_nodes) +
-                                             " parts",
-                                         rule_.character(location)),
-                          "Split the rule, or move a long list of values to an attribute.",
-                          rule_.character(location));
+    if (nodes_ <= max_rule_text_nodes)
+        return;
+    const int at = rule_.character(exprLocation(node));
+    throw core::Error("AF001", std::string("rule ").append(rule_.noun).append(" is too complex"),
+                      rule_.sentence("It has more than " + std::to_string(max_rule_text_nodes) + " parts", at),
+                      "Split the rule, or move a long list of values to an attribute.", at);
 }
 
 void SyntaxCheck::walk_list(List *list) {
@@ -192,7 +245,7 @@ void SyntaxCheck::walk_list(List *list) {
 void SyntaxCheck::walk(Node *node) {
     if (node == nullptr)
         return;
-    count(1, -1);
+    count(1, node);
     switch (nodeTag(node)) {
     case T_A_Const: return constant(castNode(A_Const, node));
     case T_ColumnRef: return column(castNode(ColumnRef, node));
@@ -289,7 +342,7 @@ void SyntaxCheck::operation(A_Expr *node) {
             const List *const elements = castNode(List, node->rexpr);
             for (int i = 0; i < list_length(elements); ++i)
                 if (node->kind != AEXPR_IN || !IsA(node_at(elements, i), A_Const))
-                    count(left, node->location);
+                    count(left, as_node(node));
         }
         return;
     }

@@ -309,7 +309,11 @@ void MeaningCheck::walk(Node *node) {
 void MeaningCheck::forbidden_type(const Node *node) const {
     const Oid type = exprType(node);
     const bool inexact = type == FLOAT8OID || type == FLOAT4OID;
-    rule_.refuse("type " + type_name(type), exprLocation(node), inexact ? exact_hint : see_docs);
+    // The array that IN (..) becomes stands nowhere, but its elements do.
+    const Node *const written = IsA(node, ArrayExpr) && exprLocation(node) < 0
+                                    ? as_node(castNode(ArrayExpr, node)->elements)
+                                    : node;
+    rule_.refuse("type " + type_name(type), exprLocation(written), inexact ? exact_hint : see_docs);
 }
 
 void MeaningCheck::constant(const Const *node) const {
@@ -323,7 +327,7 @@ void MeaningCheck::constant(const Const *node) const {
         });
         if (digits_of.size() > max_rule_number_length)
             rule_.refuse("a number of more than " + std::to_string(max_rule_number_length) + " characters",
-                         node->location, "");
+                         node->location, "Write it with fewer digits.");
         if (std::isalpha(static_cast<unsigned char>(digits_of.back())) != 0)
             rule_.refuse("the number " + digits_of, node->location, "Amounts are finite.");
         return;
@@ -350,8 +354,10 @@ void MeaningCheck::constant(const Const *node) const {
 
 void MeaningCheck::function(FuncExpr *node) {
     const CatalogEntry entry = function_entry(node->funcid);
+    // A conversion that nobody wrote stands nowhere; what it converts does.
+    const int location = node->location >= 0 ? node->location : exprLocation(as_node(node));
     if (node->funcretset || node->funcvariadic || !is_listed(functions, entry))
-        rule_.refuse("function " + signature(entry), node->location,
+        rule_.refuse("function " + signature(entry), location,
                      mentions_float(entry) ? exact_hint : see_docs);
     const std::string_view name = entry.name;
     if ((name == "round" || name == "trunc") && entry.nargs == 2) {
@@ -371,12 +377,13 @@ void MeaningCheck::function(FuncExpr *node) {
     walk_list(node->args);
 }
 
-// Only full names: what an abbreviation means is a setting of the session.
+// Only full names: what an abbreviation means is a setting of the session. A rule for summer time that is written out, as
+// in CET-1CEST,M3.5.0/2,M10.5.0/3, is no name.
 void MeaningCheck::time_zone(const Const *zone, int location) const {
     if (zone == nullptr)
         rule_.refuse("a time zone that is no constant", location, see_docs);
     const std::string name = text_of(zone);
-    if (name != "UTC" && name.find('/') == std::string::npos)
+    if (name != "UTC" && (name.find('/') == std::string::npos || name.find(',') != std::string::npos))
         rule_.refuse("time zone \"" + name + "\"", zone->location,
                      "Use a full name such as 'Europe/Prague', or 'UTC'.");
     if (call([&name] { return pg_tzset(name.c_str()); }) == nullptr)

@@ -53,7 +53,7 @@ public:
 private:
     void walk(Node *node);
     void walk_list(List *list);
-    void count(int nodes, int location);
+    void count(int nodes, const Node *node);
     void constant(A_Const *node);
     void column(ColumnRef *node);
     void operation(A_Expr *node);

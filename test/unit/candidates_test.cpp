@@ -2,6 +2,8 @@
 // What is stored of those who competed for an order (SEMANTICS W1, W13).
 #include <boost/test/unit_test.hpp>
 
+#include "core/json.hpp"
+
 #include "case_builder.hpp"
 
 using namespace story;
@@ -60,6 +62,17 @@ BOOST_AUTO_TEST_CASE(w1_times_are_written_with_their_microseconds) {
     s.sale("s", day(1), "100");
     s.settle();
     BOOST_TEST(contains(s.conversion("s").candidates, R"("at": "2024-01-01T00:00:00.000001Z")"));
+}
+
+BOOST_AUTO_TEST_CASE(w1_times_are_written_as_postgresql_reads_them_however_far) {
+    BOOST_TEST(json_time(0) == "2000-01-01T00:00:00Z");
+    BOOST_TEST(json_time(-730119 * kDay) == "0001-01-01T00:00:00Z");
+    BOOST_TEST(json_time(-730119 * kDay - kHour) == "0001-12-31T23:00:00Z BC"); // year 1 began an hour ago, east of Greenwich
+    BOOST_TEST(json_time(-730485 * kDay) == "0001-01-01T00:00:00Z BC");         // a leap year, 366 days before
+    BOOST_TEST(json_time(-730485 * kDay - 1) == "0002-12-31T23:59:59.999999Z BC");
+    BOOST_TEST(json_time(2921940 * kDay) == "010000-01-01T00:00:00Z");
+    BOOST_TEST(json_time(kForever) == "infinity");
+    BOOST_TEST(json_time(kBeginning) == "-infinity");
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -1,6 +1,6 @@
 -- W1: every touch is stored with the conversion, with the code why it lost; two affiliates among them are a conflict.
 BEGIN;
-SELECT plan(9);
+SELECT plan(11);
 \ir ../settle/_rig.sql
 SELECT pg_temp.program('main');
 
@@ -31,6 +31,15 @@ INSERT INTO affiliate.transaction (customer_id, transaction_id, transaction_type
 SELECT is(pg_temp.candidates('t4'), 'ownership ann won', 'ownership');
 SELECT isnt(affiliate.reassign('one', 'main', 'bob', reason => 'asked for', transaction_id => 't4'), NULL, 'an override');
 SELECT is(pg_temp.candidates('t4'), 'override bob won, ownership ann outranked', 'override before ownership');
+
+-- a client's empty date: the first instant of year 1 where it was written, and of the year before it here
+INSERT INTO affiliate.click (click_id, affiliate_id, clicked_at, customer_id) VALUES ('k5', 'bob', '0001-01-01 00:00+01', 'old'), ('k6', 'ann', '12025-01-01', 'old');
+INSERT INTO affiliate.transaction (customer_id, transaction_id, transaction_type, status, currency, amount, ordered_at, completed_at) VALUES
+    ('old', 't5', 'challenge_fee', 'completed', 'USD', 100, '2025-03-15 10:00', '2025-03-15 10:00');
+SELECT is((SELECT string_agg(concat_ws(' ', ref, touched_at), ', ' ORDER BY ref) FROM affiliate.candidates WHERE transaction_id = 't5'),
+    'k5 0001-12-31 23:00:00+00 BC, k6 12025-01-01 00:00:00+00', 'a touch of any year can be read');
+SELECT is((SELECT string_agg(substring(line FROM 'k[56] at [^ ]+(?: BC)?'), ', ' ORDER BY line) FROM affiliate.explain('t5') WHERE topic = 'touch'),
+    'k5 at 0001-12-31T23:00:00Z BC, k6 at 012025-01-01T00:00:00Z', 'and explained');
 
 SELECT is_empty('SELECT pg_temp.violations()', 'verify() finds nothing');
 SELECT * FROM finish();

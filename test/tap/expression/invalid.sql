@@ -16,7 +16,10 @@ INSERT INTO example (kind, expression, "character") VALUES
     ('condition', 'ordered_at AT TIME ZONE ''No/Where'' > ''2025-01-01''', 25),
     ('condition', 'net > 1 / 0', NULL), ('condition', 'left(product, 99999999999) = ''a''', 1),
     ('amount', 'product', 1), ('amount', 'true', 1), ('amount', 'ordered_at', 1), ('amount', '''abc''', 1),
-    ('amount', 'round(purchase_number)', 1), ('amount', 'CASE WHEN true THEN 1 ELSE ''a'' END', 28);
+    ('amount', 'round(purchase_number)', 1), ('amount', 'CASE WHEN true THEN 1 ELSE ''a'' END', 28),
+    -- the place comes after what is quoted, however long that is
+    ('condition', 'product = ''' || repeat('x', 9000), 11),
+    ('condition', 'net' || repeat('.é', 3000) || ' > 1', 1);
 
 SELECT plan(2 * count(*)::integer + 6) FROM example;
 

@@ -57,6 +57,7 @@ INSERT INTO example (expression) VALUES
     ('ordered_at IN (''2025-01-01'', ''now'')'), ('ordered_at = ANY (''{now}'')'),
     ('ordered_at = ANY (''{2025-01-01}'')'), ('ordered_at AT TIME ZONE ''UTC'' > ''2025-01-01 00:00+01'''),
     ('ordered_at AT TIME ZONE product > ''2025-01-01'''), ('ordered_at AT TIME ZONE ''CET'' > ''2025-01-01'''),
+    ('ordered_at AT TIME ZONE ''CET-1CEST,M3.5.0/2,M10.5.0/3'' > ''2025-01-01'''),
     ('timezone(''Europe/Prague'', timestamp ''2025-01-01'') > ordered_at'), ('ordered_at + interval ''1 day'' > completed_at'),
     ('ordered_at - completed_at > ''1 day'''), ('ordered_at::date = ''2025-01-01'''), ('ordered_at::text = ''x'''),
     ('ordered_at > ordered_at::timestamp'), ('ordered_at > (ordered_at AT TIME ZONE ''UTC'')'),
@@ -70,7 +71,30 @@ INSERT INTO example (expression) VALUES
     (repeat('(', 40) || 'is_first_purchase' || repeat(' IN (is_first_purchase, is_first_purchase))', 40)),
     ('product = ''' || repeat('x', 10000) || '''');
 
-SELECT plan(count(*)::integer) FROM example;
+-- Where it stands is told, also where a clause or the size is the matter.
+CREATE TEMPORARY TABLE place (n integer GENERATED ALWAYS AS IDENTITY, expression text, "character" integer);
+INSERT INTO place (expression, "character") VALUES
+    ('true FROM pg_class', 11), ('true FROM (SELECT 1) AS a', 19), ('true FROM (VALUES (1)) AS a', 20),
+    ('true FROM generate_series(1, 9) AS g', 11), ('true FROM a JOIN b ON true', 11), ('true WHERE net > 1', 12),
+    ('true GROUP BY product', 15), ('true HAVING true', 13), ('true WINDOW w AS ()', 18), ('true ORDER BY 1', 15),
+    ('net > fee fee', 11), ('true AS "Total"', 10), ('net > 1 END', 9), ('true LIMIT 1', 12), ('true OFFSET 2', 13), ('DISTINCT true', 1), ('net > 1, true', 10),
+    ('net > 1 AND metadata IN (''{}'', ''1'')', 26), (repeat('NOT ', 2400) || 'true', 4001), ('net' || repeat(' + net', 1600) || ' > 1', 1),
+    ('net < ' || repeat('9', 65), 7), (repeat('a.', 4000) || 'f(1)', 1), ('net OPERATOR(' || repeat('a.', 4000) || '+) 1 > 1', 5);
+
+CREATE FUNCTION pg_temp.refusal_of(expression text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+    detail text;
+    hint text;
+BEGIN
+    PERFORM affiliate.check_rule_text('condition', expression);
+    RETURN 'accepted';
+EXCEPTION WHEN SQLSTATE 'AF001' THEN
+    GET STACKED DIAGNOSTICS detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
+    RETURN substring(detail FROM 'at character \d+ of the condition\.$') || left(hint, 0);
+END $$;
+
+SELECT plan(((SELECT count(*) FROM example) + (SELECT count(*) FROM place))::integer);
+SELECT is(pg_temp.refusal_of(expression), format('at character %s of the condition.', "character"), left(expression, 80)) FROM place ORDER BY n;
 SELECT throws_ok(format('SELECT affiliate.check_rule_text(%L, %L)', 'condition', expression),
     'AF001', NULL, left(expression, 80))
 FROM example ORDER BY n;

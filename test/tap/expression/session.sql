@@ -1,6 +1,6 @@
 -- Neither the session's settings nor objects of the user change what a rule means, nor the reverse.
 BEGIN;
-SELECT plan(18);
+SELECT plan(20);
 
 CREATE TEMPORARY TABLE example AS
 SELECT jsonb_populate_record(NULL::affiliate.rule_input,
@@ -60,6 +60,18 @@ CREATE FUNCTION public.as_number(text) RETURNS numeric LANGUAGE sql IMMUTABLE AS
 CREATE CAST (text AS numeric) WITH FUNCTION public.as_number(text) AS IMPLICIT;
 SELECT throws_ok($$SELECT affiliate.check_rule_text('condition', 'product::numeric = 1')$$, 'AF001',
     'function as_number(text) is not allowed in a rule condition', 'casts are those of pg_catalog');
+CREATE FUNCTION pg_temp.detail_of(expression text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+    detail text;
+BEGIN
+    PERFORM affiliate.check_rule_text('condition', expression);
+    RETURN 'accepted';
+EXCEPTION WHEN SQLSTATE 'AF001' THEN
+    GET STACKED DIAGNOSTICS detail = PG_EXCEPTION_DETAIL;
+    RETURN detail;
+END $$;
+SELECT is(pg_temp.detail_of('net > 1 AND product > 1'), 'It stands at character 13 of the condition.', 'one that nobody wrote is told by what it converts');
+SELECT is(pg_temp.detail_of('net > 1 AND abs(product) > 1'), 'It stands at character 17 of the condition.', 'also as an argument');
 DROP CAST (text AS numeric);
 CREATE FUNCTION public.jsonb_typeof(jsonb) RETURNS text LANGUAGE sql IMMUTABLE AS 'SELECT ''x''::text';
 CREATE CAST (jsonb AS text) WITH FUNCTION public.jsonb_typeof(jsonb);
