@@ -2,6 +2,7 @@
 // How urgent a review is, and what money hangs on it.
 #include <algorithm>
 #include <string_view>
+#include <unordered_map>
 
 #include "core/settle.hpp"
 
@@ -20,14 +21,18 @@ const char *severity_of(std::string_view kind) {
     return is_in(kHigh) ? "high" : is_in(kLow) ? "low" : "normal";
 }
 
-/// The commission of the lines that a review is about: those of a transaction or of an order.
-std::optional<Decimal> commission_of(const std::string &subject, const Settled &settled) {
-    std::optional<Decimal> sum;
-    for (const ConversionTarget &target : settled.conversions) {
-        if (subject.empty() || (target.row.transaction_id != subject && target.row.order_key != subject)) continue;
-        for (const Target &commission : target.commissions) sum = sum.value_or(Decimal{}) + commission.net;
-    }
-    return sum;
+/// The commission of the lines that a review may be about, by transaction and by order.
+using AtStake = std::unordered_map<std::string_view, Decimal>;
+
+AtStake commissions_of(const Settled &settled) {
+    AtStake result;
+    for (const ConversionTarget &target : settled.conversions)
+        for (const Target &commission : target.commissions) {
+            const ConversionRow &row = target.row;
+            result[row.transaction_id] += commission.net;
+            if (row.order_key != row.transaction_id) result[row.order_key] += commission.net;
+        }
+    return result;
 }
 
 } // namespace
@@ -35,9 +40,12 @@ std::optional<Decimal> commission_of(const std::string &subject, const Settled &
 void grade_reviews(const CaseFile &file, const Settled &settled, std::vector<Review> &reviews) {
     if (file.conversions.size() > kLargeCaseFile || settled.conversions.size() > kLargeCaseFile)
         reviews.push_back({"large_case_file", file.customer_id, std::to_string(settled.conversions.size()) + " conversions"});
+    if (reviews.empty()) return;
+    AtStake const commissions = commissions_of(settled);
     for (Review &review : reviews) {
         review.severity = severity_of(review.kind);
-        review.money_at_stake = commission_of(review.subject_id, settled);
+        auto const found = commissions.find(review.subject_id);
+        if (!review.subject_id.empty() && found != commissions.end()) review.money_at_stake = found->second;
     }
 }
 
