@@ -21,17 +21,22 @@ const char *severity_of(std::string_view kind) {
     return is_in(kHigh) ? "high" : is_in(kLow) ? "low" : "normal";
 }
 
-/// The commission of the lines that a review may be about, by transaction and by order.
-using AtStake = std::unordered_map<std::string_view, Decimal>;
+/// The commission of the lines that reviews are about: those of a transaction or of an order, by the review's subject.
+using AtStake = std::unordered_map<std::string_view, std::optional<Decimal>>;
 
-AtStake commissions_of(const Settled &settled) {
+AtStake at_stake(const std::vector<Review> &reviews, const Settled &settled) {
     AtStake result;
-    for (const ConversionTarget &target : settled.conversions)
-        for (const Target &commission : target.commissions) {
-            const ConversionRow &row = target.row;
-            result[row.transaction_id] += commission.net;
-            if (row.order_key != row.transaction_id) result[row.order_key] += commission.net;
-        }
+    for (const Review &review : reviews)
+        if (!review.subject_id.empty()) result.try_emplace(review.subject_id);
+    auto const add = [&result](const std::string &subject, const std::vector<Target> &commissions) {
+        auto const found = result.find(subject);
+        if (found == result.end()) return;
+        for (const Target &commission : commissions) found->second = found->second.value_or(Decimal{}) + commission.net;
+    };
+    for (const ConversionTarget &target : settled.conversions) {
+        add(target.row.transaction_id, target.commissions);
+        if (target.row.order_key != target.row.transaction_id) add(target.row.order_key, target.commissions);
+    }
     return result;
 }
 
@@ -41,11 +46,10 @@ void grade_reviews(const CaseFile &file, const Settled &settled, std::vector<Rev
     if (file.conversions.size() > kLargeCaseFile || settled.conversions.size() > kLargeCaseFile)
         reviews.push_back({"large_case_file", file.customer_id, std::to_string(settled.conversions.size()) + " conversions"});
     if (reviews.empty()) return;
-    AtStake const commissions = commissions_of(settled);
+    AtStake const money = at_stake(reviews, settled);
     for (Review &review : reviews) {
         review.severity = severity_of(review.kind);
-        auto const found = commissions.find(review.subject_id);
-        if (!review.subject_id.empty() && found != commissions.end()) review.money_at_stake = found->second;
+        if (!review.subject_id.empty()) review.money_at_stake = money.at(review.subject_id);
     }
 }
 
