@@ -8,10 +8,8 @@ CLIENTS=$((JOBS > 1 ? JOBS : 2)) # the many
 prepare() {
     sales_file # for its clicks, so that the tables are those of a firm with links, whatever claim ran before
     psql_value -v affiliates=$AFFILIATES -v customers=$CUSTOMERS -v purchases=$PURCHASES -f "$BENCH/sql/insert_latency.sql" >/dev/null
-    LOGS=$HOME_DIR/latencies
+    logs_new
     LATENCIES=$LOGS/of_rounds
-    rm -rf "$LOGS"
-    mkdir "$LOGS"
     : >"$LATENCIES"
 }
 
@@ -22,16 +20,12 @@ run_both() {
     rm -f "$LOGS"/log.*
     for ((time = 1; time <= $2; time++)); do
         for script in insert_bare insert_settled; do
-            PGOPTIONS="-c synchronous_commit=off" pgbench -n -M prepared -c "$1" -j "$1" -T "$SECONDS_EACH" \
-                --random-seed=$((100 * $1 + time)) -D customers=$CUSTOMERS --log --log-prefix="$LOGS/log.$script" \
-                -f "$BENCH/pgbench/$script.sql" >"$HOME_DIR/pgbench.out" 2>&1 ||
-                { cat "$HOME_DIR/pgbench.out" >&2; return 1; }
+            pgbench_log "$script" "$1" -T "$SECONDS_EACH" --random-seed=$((100 * $1 + time)) -D customers=$CUSTOMERS \
+                -f "$BENCH/pgbench/$script.sql" || return 1
         done
     done
     for script in insert_bare insert_settled; do
-        cat "$LOGS/log.$script".* | awk '{print $3}' | sort -n |
-            awk -v name="${script}_$1" '{v[NR] = $1; sum += $1}
-                END {printf "%s %.2f %d %d\n", name, sum / NR, v[int((NR + 1) / 2)], v[int(NR * 0.99)]}' >>"$LATENCIES"
+        say "${script}_$1 $(of_log "$script")" >>"$LATENCIES"
     done
 }
 

@@ -57,6 +57,57 @@ same_as() {
     [ "$1" = "$got" ] || die "the rows in $2 are not the expected ones:"$'\n'"$1"$'\n'"$got"
 }
 
+# pgbench_log NAME CLIENTS ARGUMENT...: runs pgbench and adds the latency of each transaction to the log NAME in $LOGS.
+pgbench_log() {
+    local name=$1 clients=$2
+    shift 2
+    PGOPTIONS="-c synchronous_commit=off" pgbench -n -M prepared -c "$clients" -j "$clients" --log --log-prefix="$LOGS/log.$name" "$@" \
+        >"$HOME_DIR/pgbench.out" 2>&1 || { cat "$HOME_DIR/pgbench.out" >&2; return 1; }
+}
+
+# logs_new: forgets what was logged.
+logs_new() {
+    LOGS=$HOME_DIR/latencies
+    rm -rf "$LOGS"
+    mkdir "$LOGS"
+}
+
+# of_log NAME: "mean median p99" of the latencies logged, in microseconds.
+of_log() {
+    cat "$LOGS/log.$1".* | awk '{print $3}' | sort -n |
+        awk '{v[NR] = $1; sum += $1} END {printf "%.2f %d %d\n", sum / NR, v[int((NR + 1) / 2)], v[int(NR * 0.99)]}'
+}
+
+# drain_all: drains until nothing is due; "seconds processor_seconds".
+drain_all() { psql_value -F ' ' -f "$BENCH/sql/drain.sql"; }
+
+# click_tables: a bare copy of the clicks' table beside it, as many rows in both.
+click_tables() {
+    sales_file
+    psql_value -c "SET client_min_messages = warning" -c "DROP SCHEMA IF EXISTS bench_click CASCADE" -c "SELECT bench.create_tables('bench_click', '{click}')" \
+        -c "INSERT INTO bench_click.click TABLE affiliate.click" >/dev/null
+    psql_quiet -c "VACUUM ANALYZE affiliate.click" -c "VACUUM ANALYZE bench_click.click"
+}
+
+# sales_per_second PROGRAM AFFILIATES: "sales_per_second 0.000000" of eight clients that sell for so many affiliates.
+sales_per_second() {
+    PGOPTIONS="-c synchronous_commit=off" pgbench -n -M prepared -c 8 -j "$JOBS" -T "$SECONDS_EACH" --random-seed=1 \
+        -D program="$1" -D affiliates="$2" -f "$BENCH/pgbench/insert_hot.sql" >"$HOME_DIR/pgbench.out" 2>&1 ||
+        { cat "$HOME_DIR/pgbench.out" >&2; return 1; }
+    sed -n 's/^tps = \([0-9.]*\) .*/\1 0.000000/p' "$HOME_DIR/pgbench.out"
+}
+
+# few_queued: two clients may meet at one slot, then a sale is queued.
+few_queued() {
+    [ "$(psql_value -c "SELECT 100 * count(*) < (SELECT count(*) FROM affiliate.transaction) FROM affiliate.settle_queue")" = t ] ||
+        die "too many sales were queued"
+}
+
+# hot_result: what alternate() found out about sales per second.
+hot_result() {
+    report "one affiliate $(with_commas "$(median "${OURS[@]}")") sales/s, eight $(with_commas "$(median "${BASE[@]}")") sales/s" "sales per second"
+}
+
 # median NUMBER...
 median() { printf '%s\n' "$@" | sort -g | awk '{v[NR] = $1} END {print NR % 2 ? v[(NR + 1) / 2] : (v[NR / 2] + v[NR / 2 + 1]) / 2}'; }
 
@@ -66,12 +117,12 @@ calculate() { awk "BEGIN {printf \"${2:-%.6f}\", $1}"; }
 # with_commas NUMBER
 with_commas() { printf '%.0f' "$1" | sed -E ':a; s/^([0-9]+)([0-9]{3})/\1,\2/; ta'; }
 
-# alternate: runs baseline and ours in turn, once to warm up and then ROUNDS times. Each measurement gives two numbers,
-# the one that counts and one that a busy machine changes less; ratios in RATIOS and STEADY.
+# alternate: runs baseline and ours in turn, once to warm up and then ROUNDS times (CLAIM_ROUNDS where it is not set). Each
+# measurement gives two numbers, the one that counts and one that a busy machine changes less; ratios in RATIOS and STEADY.
 alternate() {
     local round base ours
     RATIOS=() STEADY=() BASE=() OURS=()
-    for ((round = 0; round <= ROUNDS; round++)); do
+    for ((round = 0; round <= ${ROUNDS:-$CLAIM_ROUNDS}; round++)); do
         base=$(measure_baseline) && ours=$(measure_ours) || die "$CLAIM: the measurement failed"
         say "$CLAIM round $round: baseline $base ours $ours ratio $(calculate "${ours% *} / ${base% *}" %.2f)" >&2
         [ "$round" -gt 0 ] || continue
@@ -87,12 +138,18 @@ copy_result() {
     report "ours $(with_commas "$(calculate "$COPIED / $ours")") rows/s, baseline $(with_commas "$(calculate "$COPIED / $base")") rows/s" "processor time"
 }
 
-# report TEXT WHAT: the line of a claim. WHAT the second numbers are.
+# report TEXT WHAT: the line of a claim about a ratio. WHAT the second numbers are.
 report() {
-    local ratio word=missed aim=missed
-    ratio=$(median "${RATIOS[@]}")
-    if [ "$(calculate "$ratio <= $MUST" %d)" = 1 ]; then word=met; else MISSED=1; fi
-    [ "$(calculate "$ratio <= $AIM" %d)" = 0 ] || aim=met
-    printf '%-16s %5.2f  must <= %.1f %-6s  aim <= %.1f %-6s  %s; ratios%s; by %s%s\n' "$CLAIM" "$ratio" "$MUST" "$word" \
-        "$AIM" "$aim" "$1" "$(printf ' %.2f' "${RATIOS[@]}")" "$2" "$(printf ' %.2f' "${STEADY[@]}")" | tee -a "$RESULTS"
+    local steady=
+    [ ${#STEADY[@]} -eq 0 ] || steady="; by $2$(printf ' %.2f' "${STEADY[@]}")"
+    verdict "$CLAIM" "$(median "${RATIOS[@]}")" "$1; ratios$(printf ' %.2f' "${RATIOS[@]}")$steady"
+}
+
+# verdict NAME VALUE TEXT: the line of a figure, in UNIT, held against MUST and AIM by SENSE, which is <= or >=.
+verdict() {
+    local word=missed aim=missed
+    if [ "$(calculate "($2 $SENSE $MUST)" %d)" = 1 ]; then word=met; else MISSED=1; fi
+    [ "$(calculate "($2 $SENSE $AIM)" %d)" = 0 ] || aim=met
+    printf '%-16s %5.2f%s  must %s %s %-6s  aim %s %s %-6s  %s\n' "$1" "$2" "$UNIT" "$SENSE" "$MUST" "$word" "$SENSE" "$AIM" "$aim" "$3" |
+        tee -a "$RESULTS"
 }

@@ -24,19 +24,19 @@ CREATE FUNCTION bench.written_tables() RETURNS text[] LANGUAGE sql IMMUTABLE AS
     $$SELECT '{transaction,ownership,conversion,conversion_entry,commission,entry}'::text[]$$;
 
 -- The same tables, indexes, CHECKs and foreign keys, without our triggers.
-CREATE FUNCTION bench.create_tables(schema_name text) RETURNS void LANGUAGE plpgsql AS $$
+CREATE FUNCTION bench.create_tables(schema_name text, tables text[] DEFAULT bench.written_tables()) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     table_name text;
     wanted record;
 BEGIN
     EXECUTE format('CREATE SCHEMA %I', schema_name);
-    FOREACH table_name IN ARRAY bench.written_tables() LOOP
+    FOREACH table_name IN ARRAY tables LOOP
         EXECUTE format('CREATE TABLE %I.%I (LIKE affiliate.%2$I INCLUDING ALL)', schema_name, table_name);
     END LOOP;
     FOR wanted IN
         SELECT c.relname, k.conname, replace(pg_get_constraintdef(k.oid), ' affiliate.', format(' %I.', schema_name)) AS definition
         FROM pg_constraint AS k JOIN pg_class AS c ON c.oid = k.conrelid
-        WHERE k.contype = 'f' AND c.relnamespace = 'affiliate'::regnamespace AND c.relname = ANY (bench.written_tables())
+        WHERE k.contype = 'f' AND c.relnamespace = 'affiliate'::regnamespace AND c.relname = ANY (tables)
     LOOP
         EXECUTE format('ALTER TABLE %I.%I ADD CONSTRAINT %I %s', schema_name, wanted.relname, wanted.conname, wanted.definition);
     END LOOP;
@@ -44,11 +44,11 @@ BEGIN
     IF (SELECT count(*) FROM pg_index AS i JOIN pg_class AS c ON c.oid = i.indrelid
         WHERE c.relnamespace = schema_name::regnamespace)
        <> (SELECT count(*) FROM pg_index AS i JOIN pg_class AS c ON c.oid = i.indrelid
-           WHERE c.relnamespace = 'affiliate'::regnamespace AND c.relname = ANY (bench.written_tables()))
+           WHERE c.relnamespace = 'affiliate'::regnamespace AND c.relname = ANY (tables))
        OR (SELECT count(*) FROM pg_constraint AS k JOIN pg_class AS c ON c.oid = k.conrelid
            WHERE c.relnamespace = schema_name::regnamespace)
        <> (SELECT count(*) FROM pg_constraint AS k JOIN pg_class AS c ON c.oid = k.conrelid
-           WHERE c.relnamespace = 'affiliate'::regnamespace AND c.relname = ANY (bench.written_tables()))
+           WHERE c.relnamespace = 'affiliate'::regnamespace AND c.relname = ANY (tables))
     THEN
         RAISE EXCEPTION 'the tables of % differ from those of affiliate', schema_name;
     END IF;

@@ -84,10 +84,8 @@ bool Fold::stands(const ConversionRow &row, const Override *item, const Decision
         });
     if (is_overridden && decision.affiliate_no != row.affiliate_no) return false;
     bool of_owner = false, of_other = false;
-    for (const CommissionRow &commission : file_.commissions) {
-        if (!commission.stated_at || commission.level != 0 || commission.subject != row.subject ||
-            commission.subject_id != row.transaction_id)
-            continue;
+    for (const CommissionRow &commission : file_.commissions_of(row.transaction_id, row.subject)) {
+        if (!commission.stated_at || commission.level != 0) continue;
         (commission.affiliate_no == row.affiliate_no ? of_owner : of_other) = true;
     }
     return of_owner || !of_other;

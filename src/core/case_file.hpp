@@ -3,6 +3,7 @@
 // besides the rulebook and the clock. Texts that are unknown are empty (null and empty are the same, W11).
 #pragma once
 
+#include <span>
 #include <string>
 #include <vector>
 
@@ -168,23 +169,17 @@ struct CaseFile {
     std::vector<Override> overrides;
     std::vector<RefundMatch> refund_matches;
     std::vector<PostedOwnership> ownerships;
-    std::vector<ConversionRow> conversions;
+    std::vector<ConversionRow> conversions; ///< in the order of sort_posted(), as commissions
     std::vector<CommissionRow> commissions;
 
+    /// Orders what was posted by its subject, so that it is found without looking at all of it.
+    void sort_posted();
     /// What was posted before; nullptr where nothing was.
-    const ConversionRow *posted(const std::string &subject_id, Subject subject) const noexcept {
-        for (const ConversionRow &row : conversions)
-            if (row.subject == subject && row.transaction_id == subject_id) return &row;
-        return nullptr;
-    }
+    const ConversionRow *posted(const std::string &subject_id, Subject subject) const noexcept;
     const CommissionRow *posted(const std::string &subject_id, Subject subject, int rule_no, int affiliate_no,
-                                int level) const noexcept {
-        for (const CommissionRow &row : commissions)
-            if (row.rule_no == rule_no && row.affiliate_no == affiliate_no && row.level == level &&
-                row.subject == subject && row.subject_id == subject_id)
-                return &row;
-        return nullptr;
-    }
+                                int level) const noexcept;
+    /// All that was posted for one subject.
+    std::span<const CommissionRow> commissions_of(const std::string &subject_id, Subject subject) const noexcept;
 };
 
 } // namespace affiliate::core

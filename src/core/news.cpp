@@ -2,6 +2,8 @@
 #include "core/news.hpp"
 
 #include <algorithm>
+#include <string_view>
+#include <unordered_map>
 
 #include "core/report.hpp"
 #include "core/take_back.hpp"
@@ -353,10 +355,12 @@ News read_news(const CaseFile &file, Time now) {
         drafts.push_back(std::move(draft));
     }
 
-    auto const find = [&drafts](const std::string &id) -> Draft * {
-        for (Draft &draft : drafts)
-            if (draft.sale.row->transaction_id == id) return &draft;
-        return nullptr;
+    std::unordered_map<std::string_view, Draft *> by_id;
+    if (!file.disputes.empty() || !followers.empty())
+        for (Draft &draft : drafts) by_id.try_emplace(draft.sale.row->transaction_id, &draft);
+    auto const find = [&by_id](const std::string &id) {
+        auto const it = by_id.find(id);
+        return it == by_id.end() ? nullptr : it->second;
     };
     for (std::size_t begin = 0, end = 0; begin < file.disputes.size(); begin = end) {
         std::vector<const DisputeState *> states;

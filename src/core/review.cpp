@@ -2,6 +2,7 @@
 // How urgent a review is, and what money hangs on it.
 #include <algorithm>
 #include <string_view>
+#include <unordered_map>
 
 #include "core/settle.hpp"
 
@@ -20,14 +21,23 @@ const char *severity_of(std::string_view kind) {
     return is_in(kHigh) ? "high" : is_in(kLow) ? "low" : "normal";
 }
 
-/// The commission of the lines that a review is about: those of a transaction or of an order.
-std::optional<Decimal> commission_of(const std::string &subject, const Settled &settled) {
-    std::optional<Decimal> sum;
+/// The commission of the lines that reviews are about: those of a transaction or of an order, by the review's subject.
+using AtStake = std::unordered_map<std::string_view, std::optional<Decimal>>;
+
+AtStake at_stake(const std::vector<Review> &reviews, const Settled &settled) {
+    AtStake result;
+    for (const Review &review : reviews)
+        if (!review.subject_id.empty()) result.try_emplace(review.subject_id);
+    auto const add = [&result](const std::string &subject, const std::vector<Target> &commissions) {
+        auto const found = result.find(subject);
+        if (found == result.end()) return;
+        for (const Target &commission : commissions) found->second = found->second.value_or(Decimal{}) + commission.net;
+    };
     for (const ConversionTarget &target : settled.conversions) {
-        if (subject.empty() || (target.row.transaction_id != subject && target.row.order_key != subject)) continue;
-        for (const Target &commission : target.commissions) sum = sum.value_or(Decimal{}) + commission.net;
+        add(target.row.transaction_id, target.commissions);
+        if (target.row.order_key != target.row.transaction_id) add(target.row.order_key, target.commissions);
     }
-    return sum;
+    return result;
 }
 
 } // namespace
@@ -35,9 +45,11 @@ std::optional<Decimal> commission_of(const std::string &subject, const Settled &
 void grade_reviews(const CaseFile &file, const Settled &settled, std::vector<Review> &reviews) {
     if (file.conversions.size() > kLargeCaseFile || settled.conversions.size() > kLargeCaseFile)
         reviews.push_back({"large_case_file", file.customer_id, std::to_string(settled.conversions.size()) + " conversions"});
+    if (reviews.empty()) return;
+    AtStake const money = at_stake(reviews, settled);
     for (Review &review : reviews) {
         review.severity = severity_of(review.kind);
-        review.money_at_stake = commission_of(review.subject_id, settled);
+        if (!review.subject_id.empty()) review.money_at_stake = money.at(review.subject_id);
     }
 }
 

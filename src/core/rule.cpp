@@ -210,16 +210,15 @@ bool Commissions::is_entitled(const Line &line, const CommissionRow &row) const 
     // An upline that was paid keeps it where the tree changed since; not where the line was taken from its owner.
     if (!row.stated_at) return false;
     bool const is_withdrawn = line.decision.method == Method::override_ && row.accrued == row.reversed;
-    return !is_withdrawn && std::none_of(file_.commissions.begin(), file_.commissions.end(), [&](const auto &other) {
-        return other.stated_at && other.level == 0 && other.affiliate_no != line.decision.affiliate_no &&
-               other.subject == row.subject && other.subject_id == row.subject_id;
+    auto const others = file_.commissions_of(row.subject_id, row.subject);
+    return !is_withdrawn && std::none_of(others.begin(), others.end(), [&](const auto &other) {
+        return other.stated_at && other.level == 0 && other.affiliate_no != line.decision.affiliate_no;
     });
 }
 
 /// The choice of rules was pinned when the line was stated, wherever they stand now (W10).
 void Commissions::add_stated_rules(const Line &line, const ConversionRow &before, ConversionTarget &target) {
-    for (const CommissionRow &row : file_.commissions) {
-        if (row.subject_id != before.transaction_id || row.subject != line.kind) continue;
+    for (const CommissionRow &row : file_.commissions_of(before.transaction_id, line.kind)) {
         // A header of somebody who lost the line, or that was withdrawn before it was stated, is no choice.
         if (!is_entitled(line, row)) continue;
         if (!row.stated_at && row.accrued.is_zero() && !row.uncapped_accrued) continue;

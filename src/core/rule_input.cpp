@@ -1,17 +1,18 @@
 // SPDX-License-Identifier: PostgreSQL
 // What a rule sees of one line (docs/rule-expressions.md).
+#include <algorithm>
+
 #include "core/rule.hpp"
 
 namespace affiliate::core {
 
 namespace {
 
-/// Purchase 1 of the customer, seen from `order` in the fold.
+/// Purchase 1 of the customer: the first in the order of completion, which is that of the fold.
 const Order *first_purchase(const Attribution &attribution) {
-    const Order *found = nullptr;
-    for (const Order &order : attribution.orders)
-        if (order.has_number && (found == nullptr || *order.completed_at < *found->completed_at)) found = &order;
-    return found;
+    auto const found = std::find_if(attribution.orders.begin(), attribution.orders.end(),
+                                    [](const Order &order) { return order.has_number; });
+    return found == attribution.orders.end() ? nullptr : &*found;
 }
 
 } // namespace

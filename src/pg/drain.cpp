@@ -267,7 +267,7 @@ std::uint64_t settle_halves(const std::vector<std::string> &customers, std::map<
 
 std::int64_t drain_customers(core::Time now, int batch) {
     Queued const queued = queued_customers(now, batch);
-    Settlement const settlement = settle(queued.customers, 0, Caller::drain);
+    Settlement const settlement = settle(queued.customers);
     std::set<std::string> left(settlement.deferred.begin(), settlement.deferred.end());
     std::map<std::string, std::string> errors;
     if (!settlement.error.empty()) {

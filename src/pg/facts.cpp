@@ -18,31 +18,29 @@ namespace {
 // Whom a statement concerns --------------------------------------------------------------------------------------
 
 struct Concerned {
-    std::vector<std::string> customers;
-    std::vector<std::string> transactions; ///< whose customers have to be looked up
-    std::vector<std::string> refs;         ///< "source \n kind \n external id", to be looked up too
+    SortedKeys customers;
+    SortedKeys transactions; ///< whose customers have to be looked up
+    SortedKeys refs;         ///< "source \n kind \n external id", to be looked up too
 };
 
 void collect(const std::string &table, const FactRow &row, Concerned &out) {
-    auto const text = [&row](FactColumn column) { return std::string(row.text(column)); };
+    auto const text = [&row](FactColumn column) { return row.text(column); };
     if (table == "transaction") {
-        if (std::string customer = text(FactColumn::customer_id); !customer.empty())
-            out.customers.push_back(std::move(customer));
-        else out.transactions.push_back(text(FactColumn::original_transaction_id));
+        if (std::string_view const customer = text(FactColumn::customer_id); !customer.empty()) out.customers.add(customer);
+        else out.transactions.add(text(FactColumn::original_transaction_id));
     } else if (table == "event") {
-        if (std::string customer = text(FactColumn::customer_id); !customer.empty())
-            out.customers.push_back(std::move(customer));
-        else out.transactions.push_back(text(FactColumn::transaction_id));
+        if (std::string_view const customer = text(FactColumn::customer_id); !customer.empty()) out.customers.add(customer);
+        else out.transactions.add(text(FactColumn::transaction_id));
     } else if (table == "dispute") {
-        if (std::string id = text(FactColumn::transaction_id); !id.empty()) out.transactions.push_back(std::move(id));
+        if (std::string_view const id = text(FactColumn::transaction_id); !id.empty()) out.transactions.add(id);
         else
-            out.refs.push_back(text(FactColumn::ref_source) + '\n' + text(FactColumn::ref_kind) + '\n' +
-                               text(FactColumn::ref_external_id));
+            out.refs.add(std::string(text(FactColumn::ref_source)) + '\n' + std::string(text(FactColumn::ref_kind)) + '\n' +
+                         std::string(text(FactColumn::ref_external_id)));
     } else if (table == "transaction_ref") {
-        out.transactions.push_back(text(FactColumn::transaction_id));
+        out.transactions.add(text(FactColumn::transaction_id));
     } else {
-        if (table == "customer_alias") out.customers.push_back(text(FactColumn::canonical_id));
-        out.customers.push_back(text(FactColumn::customer_id));
+        if (table == "customer_alias") out.customers.add(text(FactColumn::canonical_id));
+        out.customers.add(text(FactColumn::customer_id));
     }
 }
 
@@ -53,52 +51,68 @@ void collect_old(const TriggerData &data, Concerned &out) {
     rows.close();
 }
 
-void unique(std::vector<std::string> &keys) {
-    std::sort(keys.begin(), keys.end());
-    keys.erase(std::unique(keys.begin(), keys.end()), keys.end());
-}
+using Keys = std::vector<std::string>;
 
-/// The customers of the transactions and refs; where nothing of ours may be read, they go to the queue by themselves.
-void look_up_customers(Concerned &concerned) {
-    unique(concerned.transactions);
-    unique(concerned.refs);
-    if (concerned.transactions.empty() && concerned.refs.empty()) return;
-    if (IsolationUsesXactSnapshot() || mode() == Mode::queue) {
-        enqueue_transactions(concerned.transactions, "isolation level");
-        enqueue_transactions(concerned.refs, "isolation level");
-        return;
+/// The customers of some keys, and which of the keys have one.
+struct Found {
+    SortedKeys &customers;
+    Keys keys{};
+
+    void add(Rows rows) {
+        for (std::uint64_t i = 0; i < rows.size(); ++i) {
+            Row const row = rows[i];
+            customers.add(row.text(0));
+            keys.push_back(row.text(1));
+        }
     }
-    static Query *const of_transactions = new Query(
+};
+
+void find_by_transaction(const Keys &keys, Found &found) {
+    static Query *const query = new Query(
         "SELECT customer_id, transaction_id FROM affiliate.transaction WHERE transaction_id = ANY ($1)"
         " AND customer_id <> ''",
         {TEXTARRAYOID});
-    static Query *const of_refs = new Query(
+    found.add(query->read({make_text_array(keys)}));
+}
+
+void find_by_ref(const Keys &keys, Found &found) {
+    static Query *const query = new Query(
         "SELECT t.customer_id, $1 FROM affiliate.transaction_ref r JOIN affiliate.transaction t"
         " ON t.transaction_id = r.transaction_id WHERE r.source = pg_catalog.split_part($1, E'\\n', 1)"
         " AND r.kind = pg_catalog.split_part($1, E'\\n', 2) AND r.external_id = pg_catalog.split_part($1, E'\\n', 3)",
         {TEXTOID});
-    AsOwner owner;
-    IndexPlans plans;
-    SpiSession session;
-    std::vector<std::string> found;
-    auto const add = [&](Rows rows) {
-        for (std::uint64_t i = 0; i < rows.size(); ++i) {
-            Row const row = rows[i];
-            concerned.customers.push_back(row.text(0));
-            found.push_back(row.text(1));
-        }
-    };
-    if (!concerned.transactions.empty()) add(of_transactions->read({make_text_array(concerned.transactions)}));
-    for (const std::string &ref : concerned.refs) add(of_refs->read({make_text(ref)}));
-    session.close();
-    plans.restore();
-    owner.restore();
-    // What names no transaction yet waits: the sale may be under way in another connection, which does not see this.
-    std::sort(found.begin(), found.end());
-    std::vector<std::string> missing;
-    for (const std::vector<std::string> *keys : {&concerned.transactions, &concerned.refs})
-        std::set_difference(keys->begin(), keys->end(), found.begin(), found.end(), std::back_inserter(missing));
-    enqueue_transactions(missing, "waits for its transaction");
+    for (const std::string &key : keys) found.add(query->read({make_text(key)}));
+}
+
+void look_up(SortedKeys &wanted, void (*find)(const Keys &, Found &), SortedKeys &customers) {
+    constexpr std::size_t kAtOnce = 1000;
+    while (!wanted.at_end()) {
+        Keys const keys = wanted.next(kAtOnce);
+        Found found{customers};
+        AsOwner owner;
+        IndexPlans plans;
+        SpiSession session;
+        find(keys, found);
+        session.close();
+        plans.restore();
+        owner.restore();
+        // What names no transaction yet waits: the sale may be under way in another connection, which does not see this.
+        std::sort(found.keys.begin(), found.keys.end());
+        Keys missing;
+        std::set_difference(keys.begin(), keys.end(), found.keys.begin(), found.keys.end(), std::back_inserter(missing));
+        enqueue_transactions(missing, "waits for its transaction");
+    }
+}
+
+/// The customers of the transactions and refs; where nothing of ours may be read, they go to the queue by themselves.
+void look_up_customers(Concerned &concerned) {
+    const char *const why_not = mode() == Mode::queue ? "mode queue" : IsolationUsesXactSnapshot() ? "isolation level" : nullptr;
+    for (SortedKeys *keys : {&concerned.transactions, &concerned.refs}) {
+        keys->sort();
+        if (why_not != nullptr) enqueue_transactions(*keys, why_not);
+        else look_up(*keys, keys == &concerned.refs ? find_by_ref : find_by_transaction, concerned.customers);
+        keys->close();
+    }
 }
 
 // Earlier states -------------------------------------------------------------------------------------------------
@@ -117,30 +131,51 @@ void write_earlier_states(const std::string &table, const std::vector<Datum> &st
     statement.write({make_row_array(states, row_type)});
 }
 
-/// Keeps the states that an UPDATE replaced: those whose version differs. The two transition tables are in one order.
-void keep_earlier_states(const TriggerData &data, const std::string &table, const std::vector<int> &versions) {
-    constexpr std::size_t kAtOnce = 1000;
-    Oid const row_type = data.tg_relation->rd_rel->reltype;
-    std::vector<Datum> states;
-    AsOwner owner;
-    SpiSession session;
-    TupleDesc const plain = call([row_type] { return lookup_rowtype_tupdesc_copy(row_type, -1); });
-    FactRows rows(data.tg_oldtable, data.tg_relation);
-    for (std::size_t i = 0; rows.next() && i < versions.size(); ++i) {
-        if (rows.row().version() == versions[i]) continue;
-        TupleTableSlot *const slot = rows.slot();
-        states.push_back(call([slot, plain] {
-            slot_getallattrs(slot);
-            return HeapTupleGetDatum(heap_form_tuple(plain, slot->tts_values, slot->tts_isnull));
-        }));
-        if (states.size() < kAtOnce) continue;
-        write_earlier_states(table, states, row_type);
-        states.clear();
+/// Reads both transition tables of an UPDATE, which are in one order, for the states that it replaced.
+class Replaced {
+public:
+    explicit Replaced(const TriggerData &data)
+        : before_(data.tg_oldtable, data.tg_relation), after_(data.tg_newtable, data.tg_relation),
+          plain_(call([&data] { return lookup_rowtype_tupdesc_copy(data.tg_relation->rd_rel->reltype, -1); })) {}
+
+    /// The next states, in the present memory context; fewer than `most` at the end.
+    std::vector<Datum> next(std::size_t most) {
+        std::vector<Datum> states;
+        while (states.size() < most && before_.next() && after_.next()) {
+            if (before_.row().version() == after_.row().version()) continue;
+            TupleTableSlot *const slot = before_.slot();
+            TupleDesc const plain = plain_;
+            states.push_back(call([slot, plain] {
+                slot_getallattrs(slot);
+                return HeapTupleGetDatum(heap_form_tuple(plain, slot->tts_values, slot->tts_isnull));
+            }));
+        }
+        return states;
     }
-    write_earlier_states(table, states, row_type);
-    rows.close();
-    session.close();
+    void close() {
+        before_.close();
+        after_.close();
+    }
+
+private:
+    FactRows before_, after_;
+    TupleDesc plain_;
+};
+
+/// Keeps the states that an UPDATE replaced: those whose version differs.
+void keep_earlier_states(const TriggerData &data, const std::string &table) {
+    constexpr std::size_t kAtOnce = 1000;
+    Replaced replaced(data);
+    AsOwner owner;
+    for (bool is_done = false; !is_done;) {
+        SpiSession session; // its memory is freed for each batch
+        std::vector<Datum> const states = replaced.next(kAtOnce);
+        write_earlier_states(table, states, data.tg_relation->rd_rel->reltype);
+        is_done = states.size() < kAtOnce;
+        session.close();
+    }
     owner.restore();
+    replaced.close();
 }
 
 } // namespace
@@ -153,21 +188,20 @@ AFFILIATE_FUNCTION(affiliate_settle_after) {
     bool const needs_rulebook = table == "transaction" || table == "customer" || table == "account" || table == "event";
     std::shared_ptr<CompiledRulebook> const current = needs_rulebook ? rulebook_unless_locked() : nullptr;
     const core::Rulebook *const book = current ? &current->book : nullptr;
+    bool const settles = mode() != Mode::off;
     Concerned concerned;
-    std::vector<int> versions; // of an UPDATE's new rows, in order
     FactRows rows(data.tg_newtable, data.tg_relation);
     while (rows.next()) {
         FactRow const row = rows.row();
         check_fact(table, row, book);
-        if (keeps_states) versions.push_back(row.version());
-        collect(table, row, concerned);
+        if (settles) collect(table, row, concerned);
     }
     rows.close();
+    if (keeps_states) keep_earlier_states(data, table);
+    if (!settles) return PointerGetDatum(nullptr);
     if (table == "dispute" && data.tg_oldtable != nullptr) collect_old(data, concerned);
-    if (keeps_states) keep_earlier_states(data, table, versions);
-    if (mode() == Mode::off) return PointerGetDatum(nullptr);
     look_up_customers(concerned);
-    settle_inline(std::move(concerned.customers));
+    settle_inline(concerned.customers);
     return PointerGetDatum(nullptr);
 }
 

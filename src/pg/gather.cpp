@@ -27,6 +27,7 @@ struct Reads {
     IndexRead aliases{"customer_alias", "customer_alias_canonical_idx", {"customer_id", "canonical_id"}};
     IndexRead canonical{"customer_alias", "customer_alias_pkey", {"customer_id", "canonical_id"}};
     IndexRead transactions{"transaction", "transaction_customer_idx", transaction_columns(), IndexRead::Lock::as_for_writing};
+    IndexRead transaction_count{"transaction", "transaction_customer_idx", {}};
     IndexRead reports{"transaction_report", "transaction_report_pkey", transaction_columns()};
     // News about a sale that does not name the customer (W12).
     IndexRead anonymous{"transaction", "transaction_original_idx", transaction_columns()};
@@ -63,6 +64,8 @@ Reads &reads() {
     static Reads *const all = new Reads;
     return *all;
 }
+
+constexpr std::size_t kWorthCounting = 16; // transactions that were read before the others are counted
 
 /// Collects the case files by (customer, program).
 class Gathering {
@@ -145,11 +148,19 @@ private:
         file.transactions.push_back(std::move(s));
     }
 
+    /// Whether a case file with so many transactions turns out to be large; counted once some were read, so that it costs
+    /// those nothing who have few.
+    bool is_large(const CaseFile &file, const Row &row) {
+        std::size_t const known = file.transactions.size();
+        return known >= kLargeCaseFile ||
+               (known == kWorthCounting && reads().transaction_count.has_more_than(row.text(0), kLargeCaseFile));
+    }
+
     void read_transactions(Datum hypothetical) {
         auto const read = [this](const Row &row) {
             CaseFile *const found = file(row.text(0), program_no(row.text(1)));
             if (found == nullptr) return true;
-            if (is_bounded_ && found->transactions.size() >= kLargeCaseFile) {
+            if (is_bounded_ && is_large(*found, row)) {
                 large_.insert(found->customer_id);
                 return false;
             }
@@ -345,6 +356,7 @@ private:
             std::sort(found.events.begin(), found.events.end(),
                       [](const Event &a, const Event &b) { return a.event_id < b.event_id; });
             date_customer_states(found.customer);
+            found.sort_posted();
             if (auto const it = aliases_.find(found.customer_id); it != aliases_.end()) found.aliases = it->second;
         }
         if (rulebook_.programs.size() > 1) spread_customers();
@@ -400,6 +412,7 @@ std::vector<CaseFile> gather(const std::vector<std::string> &customers, const Ru
     std::vector<std::string> rest;
     std::copy_if(customers.begin(), customers.end(), std::back_inserter(rest),
                  [&](const std::string &id) { return gathering.large().count(id) == 0; });
+    if (rest.empty()) return {};
     return gather(rest, rulebook, hypothetical, large);
 }
 

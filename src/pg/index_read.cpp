@@ -141,6 +141,29 @@ bool IndexRead::next() {
     return true;
 }
 
+bool IndexRead::has_more_than(const std::string &key, std::size_t most) {
+    open();
+    if (scan_.table == nullptr) return false;
+    begin();
+    seek(key);
+    Scan const scan = scan_;
+    bool const result = call([scan, most] {
+        Buffer map = InvalidBuffer; // of the visibility map
+        std::size_t found = 0;
+        while (found <= most) {
+            ItemPointer const place = index_getnext_tid(scan.scan, ForwardScanDirection);
+            if (place == nullptr) break;
+            if (VM_ALL_VISIBLE(scan.table, ItemPointerGetBlockNumber(place), &map) || index_fetch_heap(scan.scan, scan.slot))
+                ++found;
+        }
+        if (BufferIsValid(map)) ReleaseBuffer(map);
+        return found > most;
+    });
+    end();
+    close();
+    return result;
+}
+
 void IndexRead::close() {
     if (scan_.table == nullptr) return;
     Scan const scan = scan_;

@@ -42,6 +42,10 @@ public:
         if (!is_held_open_) close();
     }
 
+    /// Whether more than `most` visible rows have the key. Reads no more index entries than that, and the rows themselves
+    /// only where their page has changed since the last vacuum.
+    bool has_more_than(const std::string &key, std::size_t most);
+
 private:
     friend class OpenReads;
     template <class F> void each_row(const std::vector<std::string> &keys, F &f) {

@@ -22,6 +22,7 @@ extern "C" {
 #include "access/relation.h"
 #include "access/table.h"
 #include "access/tableam.h"
+#include "access/visibilitymap.h"
 #include "access/xact.h"
 #include "access/xlog.h"
 #include "catalog/index.h"
@@ -71,6 +72,7 @@ extern "C" {
 #include "utils/snapmgr.h"
 #include "utils/syscache.h"
 #include "utils/timestamp.h"
+#include "utils/tuplesort.h"
 #include "utils/typcache.h"
 }
 
@@ -139,6 +141,16 @@ inline IndexScanDesc begin_index_scan(Relation table, Relation index, Snapshot s
     return ::index_beginscan(table, index, snapshot, nullptr, keys, 0);
 #else
     return ::index_beginscan(table, index, snapshot, keys, 0);
+#endif
+}
+
+/// The next value of a sort, in memory of its own; false at the end.
+inline bool next_sorted(Tuplesortstate *sort, Datum *value) {
+    bool null = true;
+#if PG_VERSION_NUM >= 160000
+    return ::tuplesort_getdatum(sort, true, true, value, &null, nullptr);
+#else
+    return ::tuplesort_getdatum(sort, true, value, &null, nullptr);
 #endif
 }
 

@@ -18,6 +18,8 @@ namespace {
 using Customers = std::vector<std::string>;
 
 constexpr std::size_t kBatch = 500;             // customers gathered at once
+constexpr std::size_t kChunkMin = 1000;         // customers settled in one subtransaction, at least
+constexpr std::size_t kEnqueuedAtOnce = 10'000;
 constexpr std::size_t kChunksPerStatement = 16; // subtransactions of one large statement
 constexpr int kSubtransactionsMax = 32;         // of ours in one transaction, then only the queue (POSTGRES.md 6)
 constexpr core::Duration kBudgetMin = 50'000;   // microseconds
@@ -51,6 +53,7 @@ void settle_batch(const Customers &batch, core::Time now, Customers *large, std:
     std::shared_ptr<CompiledRulebook> const current = rulebook();
     const core::Rulebook &book = current->book;
     std::vector<core::CaseFile> const files = gather(batch, book, 0, large);
+    if (files.empty()) return;
     std::unique_ptr<core::Positions> const positions = stored_positions();
     std::vector<core::Outcome> outcomes;
     outcomes.reserve(files.size());
@@ -86,55 +89,47 @@ std::uint64_t settle_locked(const Customers &canonical) {
 
 namespace {
 
-/// Settles a chunk in the present subtransaction; returns how many of `canonical` are done. Those whose slot is taken, or
-/// whose case file is too large for a statement, go to `busy`.
-std::size_t settle_chunk(const Customers &ids, core::Time deadline, Customers &canonical, Customers &busy,
-                         std::uint64_t &posted) {
-    core::Time const now = now_us();
-    AsOwner owner;
-    WaitAtMost const net(deadline);
-    canonical = with_free_slots(canonical_customers(ids), busy);
-    std::size_t done = 0;
-    while (done < canonical.size() && (deadline == 0 || done == 0 || GetCurrentTimestamp() < deadline)) {
-        std::size_t const end = std::min(done + kBatch, canonical.size());
-        Customers const batch(canonical.begin() + static_cast<std::ptrdiff_t>(done),
-                              canonical.begin() + static_cast<std::ptrdiff_t>(end));
-        SpiSession session;
-        settle_batch(batch, now, NeverWait::applies() ? &busy : nullptr, posted);
-        session.close();
-        done = end;
-        check_interrupts();
-    }
-    owner.restore();
-    return done;
+/// Settles customers (any ids of theirs) in the present subtransaction. Those whose slot is taken, or whose case file is
+/// too large for a statement, go to `busy`.
+void settle_free(const Customers &ids, core::Time now, Customers &busy, std::uint64_t &posted) {
+    Customers const free = with_free_slots(canonical_customers(ids), busy);
+    if (free.empty()) return;
+    SpiSession session;
+    settle_batch(free, now, NeverWait::applies() ? &busy : nullptr, posted);
+    session.close();
+    check_interrupts();
+}
+
+/// Part of a vector, as another.
+Customers part(const Customers &all, std::size_t begin, std::size_t size) {
+    auto const from = all.begin() + static_cast<std::ptrdiff_t>(begin);
+    return {from, from + static_cast<std::ptrdiff_t>(std::min(size, all.size() - begin))};
 }
 
 } // namespace
 
-Settlement settle(const Customers &ids, core::Time deadline, Caller caller) {
+Settlement settle(const Customers &ids) {
     Settlement result;
-    std::size_t const chunk_size = std::max<std::size_t>(2 * kBatch, ids.size() / kChunksPerStatement + 1);
-    for (std::size_t begin = 0; begin < ids.size(); begin += chunk_size) {
-        auto const from = ids.begin() + static_cast<std::ptrdiff_t>(begin);
-        Customers const chunk(from, ids.begin() + static_cast<std::ptrdiff_t>(std::min(begin + chunk_size, ids.size())));
-        bool const is_allowed = caller == Caller::drain || count_subtransaction();
-        if (!is_allowed || (deadline != 0 && begin > 0 && GetCurrentTimestamp() >= deadline)) {
-            result.deferred.insert(result.deferred.end(), chunk.begin(), chunk.end());
-            continue;
-        }
-        Customers canonical, busy;
+    for (std::size_t begin = 0; begin < ids.size(); begin += kChunkMin) {
+        Customers const chunk = part(ids, begin, kChunkMin);
+        Customers busy;
         std::uint64_t posted = 0;
-        std::size_t done = 0;
         ErrorData *error = nullptr;
-        if (try_in_subtransaction([&] { done = settle_chunk(chunk, deadline, canonical, busy, posted); }, &error)) {
-            result.posted += posted;
-            result.deferred.insert(result.deferred.end(), canonical.begin() + static_cast<std::ptrdiff_t>(done),
-                                   canonical.end());
-            result.deferred.insert(result.deferred.end(), busy.begin(), busy.end());
-        } else {
+        bool const is_done = try_in_subtransaction(
+            [&] {
+                core::Time const now = now_us();
+                AsOwner owner;
+                for (std::size_t i = 0; i < chunk.size(); i += kBatch) settle_free(part(chunk, i, kBatch), now, busy, posted);
+                owner.restore();
+            },
+            &error);
+        if (!is_done) {
             result.error = error->message;
-            result.deferred.insert(result.deferred.end(), chunk.begin(), chunk.end());
+            busy = chunk;
+        } else {
+            result.posted += posted;
         }
+        result.deferred.insert(result.deferred.end(), busy.begin(), busy.end());
     }
     return result;
 }
@@ -150,8 +145,6 @@ void enqueue(Query &statement, const Customers &keys, const char *reason) {
     owner.restore();
 }
 
-} // namespace
-
 void enqueue_customers(const Customers &customers, const char *reason) {
     static Query *const statement = new Query(
         "INSERT INTO affiliate.settle_queue (kind, customer_id, reason) SELECT 'customer', k, $2 FROM pg_catalog.unnest($1) k",
@@ -159,12 +152,74 @@ void enqueue_customers(const Customers &customers, const char *reason) {
     enqueue(*statement, customers, reason);
 }
 
+/// The next of the keys, or all.
+void enqueue_customers(SortedKeys &customers, const char *reason, std::size_t count = SIZE_MAX) {
+    while (count > 0 && !customers.at_end()) {
+        Customers const keys = customers.next(std::min(count, kEnqueuedAtOnce));
+        enqueue_customers(keys, reason);
+        count -= keys.size();
+        check_interrupts();
+    }
+}
+
+constexpr const char *kNotInline = "not settled inline";
+
+bool is_over(core::Time deadline) { return deadline != 0 && GetCurrentTimestamp() >= deadline; }
+
+/// Settles the next `count` customers in the present subtransaction, until the budget is used up; a batch at least.
+void settle_chunk(SortedKeys &customers, std::size_t count, core::Time deadline) {
+    core::Time const now = now_us();
+    std::uint64_t posted = 0;
+    AsOwner owner;
+    WaitAtMost const net(deadline);
+    do {
+        Customers const ids = customers.next(std::min(count, kBatch));
+        Customers busy;
+        settle_free(ids, now, busy, posted);
+        enqueue_customers(busy, kNotInline);
+        count -= ids.size();
+    } while (count > 0 && !customers.at_end() && !is_over(deadline));
+    owner.restore();
+}
+
+/// Why nothing can be settled inside this statement, or nullptr.
+const char *why_not_inline() {
+    if (mode() == Mode::queue) return "mode queue";
+    if (IsolationUsesXactSnapshot()) return "isolation level";
+    if (subtransactions >= kSubtransactionsMax) return "many statements in one transaction";
+    std::shared_ptr<CompiledRulebook> const current = rulebook_unless_locked();
+    if (current == nullptr) return "the rulebook is locked";
+    return current->book.schema_version == library_version() ? nullptr : "library of another version";
+}
+
+/// Chunk by chunk, each in a subtransaction; a chunk that fails is queued. What is left then is queued, too.
+void settle_chunks(SortedKeys &customers) {
+    NeverWait const never_wait;
+    core::Time const deadline = inline_deadline();
+    std::size_t const chunk = std::max(kChunkMin, customers.added() / kChunksPerStatement + 1);
+    for (bool is_first = true; !customers.at_end() && (is_first || !is_over(deadline)); is_first = false) {
+        if (!count_subtransaction()) break;
+        customers.mark();
+        ErrorData *error = nullptr;
+        if (try_in_subtransaction([&] { settle_chunk(customers, chunk, deadline); }, &error)) continue;
+        customers.go_back();
+        enqueue_customers(customers, error->message, chunk);
+    }
+    enqueue_customers(customers, kNotInline);
+}
+
+} // namespace
+
 void enqueue_transactions(const Customers &transactions, const char *reason) {
     static Query *const statement = new Query(
         "INSERT INTO affiliate.settle_queue (kind, transaction_id, reason)"
         " SELECT 'transaction', k, $2 FROM pg_catalog.unnest($1) k",
         {TEXTARRAYOID, TEXTOID});
     enqueue(*statement, transactions, reason);
+}
+
+void enqueue_transactions(SortedKeys &transactions, const char *reason) {
+    while (!transactions.at_end()) enqueue_transactions(transactions.next(kEnqueuedAtOnce), reason);
 }
 
 void refuse_other_version() {
@@ -176,22 +231,17 @@ void refuse_other_version() {
                       "Run ALTER EXTENSION pg_affiliate UPDATE, then SELECT affiliate.setup(), and reconnect.");
 }
 
-void settle_inline(Customers customers) {
-    std::sort(customers.begin(), customers.end());
-    customers.erase(std::unique(customers.begin(), customers.end()), customers.end());
-    if (!customers.empty() && customers.front().empty()) customers.erase(customers.begin());
-    if (customers.empty() || mode() == Mode::off) return;
-    if (mode() == Mode::queue) return enqueue_customers(customers, "mode queue");
-    if (IsolationUsesXactSnapshot()) return enqueue_customers(customers, "isolation level");
-    if (subtransactions >= kSubtransactionsMax) return enqueue_customers(customers, "many statements in one transaction");
-    std::shared_ptr<CompiledRulebook> const current = rulebook_unless_locked();
-    if (current == nullptr) return enqueue_customers(customers, "the rulebook is locked");
-    if (current->book.schema_version != library_version())
-        return enqueue_customers(customers, "library of another version");
-    NeverWait const never_wait;
-    Settlement const result = settle(customers, inline_deadline(), Caller::statement);
-    enqueue_customers(result.deferred, result.error.empty() ? "not settled inline" : result.error.c_str());
-    if (durable_commit()) call([] { ForceSyncCommit(); });
+void settle_inline(SortedKeys &customers) {
+    customers.sort();
+    if (!customers.at_end()) {
+        if (const char *const why = why_not_inline()) {
+            enqueue_customers(customers, why);
+        } else {
+            settle_chunks(customers);
+            if (durable_commit()) call([] { ForceSyncCommit(); });
+        }
+    }
+    customers.close();
 }
 
 } // namespace affiliate::pg

@@ -12,7 +12,8 @@ namespace affiliate::pg {
 
 /// The case files of canonical customers, one for each program in which they have facts or postings. `hypothetical` is a
 /// transaction (jsonb, columns of affiliate.transaction) that is decided as if it were stored; 0 = none.
-/// `large`: where given, customers with more than core::kLargeCaseFile transactions are put there and left out.
+/// `large`: where given, customers with more than core::kLargeCaseFile transactions are put there and left out, without
+/// reading all of these.
 std::vector<core::CaseFile> gather(const std::vector<std::string> &customers, const core::Rulebook &rulebook,
                                    std::uintptr_t hypothetical = 0, std::vector<std::string> *large = nullptr);
 

@@ -112,8 +112,7 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     change record;
-    room integer := batch - (SELECT count(*) FROM (SELECT FROM affiliate.settle_queue AS q
-                                                   WHERE q.kind = 'customer' AND q.due_at <= at LIMIT batch) AS k);
+    room integer;
     to_examine integer := 10 * batch;
     limited integer;
     seen integer;
@@ -121,6 +120,12 @@ DECLARE
     customers text[];
     steps bigint := 0;
 BEGIN
+    IF NOT EXISTS (SELECT FROM affiliate.settle_queue AS q WHERE q.kind = 'program' AND q.due_at <= at AND q.ready_xid <= oldest) THEN
+        RETURN 0; -- as in most batches
+    END IF;
+    -- in the order of the index, which is left where the batch is full
+    room := batch - (SELECT count(*) FROM (SELECT FROM affiliate.settle_queue AS q WHERE q.kind = 'customer' AND q.due_at <= at
+                                           ORDER BY q.kind, q.due_at, q.queue_id LIMIT batch) AS k);
     WHILE room > 0 AND to_examine > 0 LOOP
         SELECT q.queue_id, q.program_no, q.scope, q.scope ->> 'after' AS after INTO change
         FROM affiliate.settle_queue AS q

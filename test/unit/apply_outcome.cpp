@@ -55,6 +55,7 @@ void apply(CaseFile &file, Ledger &ledger, const Outcome &outcome) {
         auto &entries = ledger.entries[key_of(change.row)];
         entries.insert(entries.end(), change.entries.begin(), change.entries.end());
     }
+    file.sort_posted();
     if (outcome.ownerships_changed) file.ownerships = outcome.ownerships;
     for (const RefundMatch &match : outcome.refund_matches) {
         bool known = false;

@@ -1,0 +1,18 @@
+# shellcheck shell=bash
+# Eight clients that sell for one affiliate, against eight clients that sell for an affiliate each: sales per second.
+MUST=0.90 AIM=1.0 SENSE='>=' CLAIM_ROUNDS=5
+
+prepare() { sales_file; } # for its clicks
+
+# sell AFFILIATES: "sales_per_second 0"; everything is settled in the sale itself.
+sell() {
+    fresh affiliate
+    sales_per_second prop "$1"
+    few_queued
+    drain_all >/dev/null
+    psql_value -c "SELECT bench.check_settled()" >/dev/null
+}
+
+measure_baseline() { sell 8; }
+measure_ours() { sell 1; }
+result() { hot_result; }
