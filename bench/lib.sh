@@ -108,6 +108,28 @@ hot_result() {
     report "one affiliate $(with_commas "$(median "${OURS[@]}")") sales/s, eight $(with_commas "$(median "${BASE[@]}")") sales/s" "sales per second"
 }
 
+# year_database SALES CLICKS: a database with a year of them, settled and rolled up; the same one for claims of one size.
+year_database() {
+    local stamp="$1 $2"
+    export PGDATABASE=bench_year
+    rm -f "$HOME_DIR/report.sums" "$HOME_DIR/runs"
+    [ "$(cat "$HOME_DIR/year" 2>/dev/null)" != "$stamp" ] || ! database_exists bench_year || return 0
+    say "$CLAIM: making a year of $(with_commas "$1") sales and $(with_commas "$2") clicks" >&2
+    psql_quiet -d postgres -c "SET client_min_messages = warning" -c "DROP DATABASE IF EXISTS bench_year WITH (FORCE)"
+    database_create bench_year
+    psql_quiet -v sales="$1" -v clicks="$2" -v affiliates=$AFFILIATES -f "$BENCH/sql/year.sql" >/dev/null
+    say "$stamp" >"$HOME_DIR/year"
+}
+
+# report_seconds ROLLUPS FROM TO: "seconds 0.000000"; both ways must say the same
+report_seconds() {
+    local got
+    got=$(psql_value -v rollups="$1" -v from_day="$2" -v to_day="$3" -f "$BENCH/sql/report.sql")
+    [ -s "$HOME_DIR/report.sums" ] || say "${got#* }" >"$HOME_DIR/report.sums"
+    [ "${got#* }" = "$(cat "$HOME_DIR/report.sums")" ] || die "$CLAIM: the reports differ: ${got#* } and $(cat "$HOME_DIR/report.sums")"
+    say "${got%% *} 0.000000"
+}
+
 # median NUMBER...
 median() { printf '%s\n' "$@" | sort -g | awk '{v[NR] = $1} END {print NR % 2 ? v[(NR + 1) / 2] : (v[NR / 2] + v[NR / 2 + 1]) / 2}'; }
 
@@ -150,6 +172,6 @@ verdict() {
     local word=missed aim=missed
     if [ "$(calculate "($2 $SENSE $MUST)" %d)" = 1 ]; then word=met; else MISSED=1; fi
     [ "$(calculate "($2 $SENSE $AIM)" %d)" = 0 ] || aim=met
-    printf '%-16s %5.2f%s  must %s %s %-6s  aim %s %s %-6s  %s\n' "$1" "$2" "$UNIT" "$SENSE" "$MUST" "$word" "$SENSE" "$AIM" "$aim" "$3" |
+    printf '%-16s %5.'"$(calculate "($2 < 0.1 ? 3 : 2)" %d)"'f%s  must %s %s %-6s  aim %s %s %-6s  %s\n' "$1" "$2" "$UNIT" "$SENSE" "$MUST" "$word" "$SENSE" "$AIM" "$aim" "$3" |
         tee -a "$RESULTS"
 }
