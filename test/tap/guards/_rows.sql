@@ -26,6 +26,7 @@ INSERT INTO sample (name, given, other, news) VALUES
     ('product', '{"program_no": 91, "product_id": "x"}', '{"product_id": "y"}', '{"family": "f"}'),
     ('transaction_type', '{"transaction_type": "raffle", "effect": "sale"}', '{"transaction_type": "lottery"}', '{"effect": "credit"}'),
     ('transaction_status', '{"status": "odd", "effect": "pending"}', '{"status": "even"}', '{"effect": "failed"}'),
+    ('event_type', '{"event_type": "odd", "effect": "funded"}', '{"event_type": "even"}', '{"effect": "evaluation_passed"}'),
     ('plan', '{"plan_no": 91, "program_no": 91, "plan_id": "standard", "version": 1, "valid_from": "2025-01-01"}', '{"plan_no": 92, "plan_id": "golden"}', '{"version": 2}'),
     ('ladder', '{"ladder_no": 91, "program_no": 91, "ladder_id": "steps"}', '{"ladder_no": 92, "ladder_id": "stairs"}', '{"mode": "retroactive"}'),
     ('ladder_band', '{"ladder_no": 91, "band": 1, "from_position": 1}', '{"band": 2, "from_position": 5}', '{"rate": 0.1}'),
@@ -45,6 +46,7 @@ INSERT INTO sample (name, given, other, news) VALUES
     ('transaction', '{"customer_id": "c", "transaction_id": "t", "program_id": "p", "transaction_type": "challenge_fee", "status": "completed", "currency": "USD"}', '{"transaction_id": "t2"}', '{"amount": 10}'),
     ('transaction_ref', '{"source": "s", "kind": "charge", "external_id": "x", "transaction_id": "t"}', '{"external_id": "y"}', '{"customer_id": "c"}'),
     ('dispute', '{"dispute_id": "d", "transaction_id": "t"}', '{"dispute_id": "d2"}', '{"amount": 10}'),
+    ('event', '{"event_id": "e", "customer_id": "c", "program_id": "p", "event_type": "odd", "occurred_at": "2025-01-01"}', '{"event_id": "e2"}', '{"event_type": "odd"}'),
     ('customer_report', '{"customer_id": "c", "program_id": "p", "is_test": false, "version": 0, "recorded_at": "2025-01-01", "recorded_by": "x"}', '{"version": 1}', NULL),
     ('transaction_report', '{"customer_id": "c", "transaction_id": "t", "program_id": "p", "transaction_type": "challenge_fee", "status": "completed", "currency": "USD", "is_test": false, "version": 0, "recorded_at": "2025-01-01", "recorded_by": "x"}', '{"version": 1}', NULL),
     ('dispute_report', '{"dispute_id": "d", "version": 0, "recorded_at": "2025-01-01", "recorded_by": "x"}', '{"version": 1}', NULL),
@@ -58,6 +60,11 @@ INSERT INTO sample (name, given, other, news) VALUES
     ('affiliate_position', '{"program_no": 7, "affiliate_no": 7, "kind": "ladder", "scope_no": 7, "window_start": "2025-01-01"}', '{"scope_no": 8}', NULL),
     ('adjustment', '{"adjustment_id": "a", "program_no": 7, "affiliate_no": 7, "kind": "credit", "amount": 10, "reason": "r"}', '{"adjustment_id": "b"}', NULL),
     ('statement_payment', '{"affiliate_no": 7, "program_no": 7, "reference": "r", "up_to": "2025-01-01", "lines": 1, "amount": 10, "currency": "USD"}', '{"reference": "r2"}', NULL),
+    -- rollups; of a time that no other test is about
+    ('rollup', '{"grain": "day", "period": "1999-01-01", "program_no": 7, "affiliate_no": 7, "basis": "sale", "kind": "transaction", "conversion_type": "challenge_fee", "campaign_no": 0, "product_id": "", "country": "", "method": "click", "currency": "USD", "quantity": 1, "new_customers": 0, "gross": 10, "discount": 0, "refunded_count": 0, "refunded": 0, "charged_back_count": 0, "charged_back": 0, "accrued": 0, "reversed": 0, "paid": 0}', '{"country": "DE"}', NULL),
+    ('rollup_click', '{"grain": "day", "period": "1999-01-01", "source_no": 7, "country": "", "clicks": 1, "unique_clicks": 1}', '{"country": "DE"}', NULL),
+    ('click_source', '{"source_no": -91, "program_id": "p", "link_id": "l", "affiliate_id": "", "campaign_id": "", "program_no": 91, "affiliate_no": 91, "campaign_no": 0}', '{"source_no": -92, "link_id": "m"}', NULL),
+    ('rollup_state', '{"name": "rollup"}', NULL, NULL),
     -- work and records, which others may have written too: no sequence gets there
     ('pending_input', '{"input_id": -91, "kind": "k", "state": "waiting", "input_key": "i", "payload": {}, "reason": "r"}', '{"input_id": -92}', NULL),
     ('settle_queue', '{"queue_id": -91, "reason": "r"}', '{"queue_id": -92}', NULL),
@@ -107,6 +114,7 @@ EXCEPTION WHEN OTHERS THEN
 END
 $$;
 
+DELETE FROM affiliate.rollup_state; -- there is one row, ever
 SET LOCAL session_replication_role = replica;
 DO $$
 DECLARE

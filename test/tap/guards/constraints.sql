@@ -81,6 +81,12 @@ INSERT INTO attempt SELECT 'check', split_part(k, '.', 1), split_part(k, '.', 2)
     ('adjustment.adjustment_state_check', ARRAY['{"state": "any", "decided_at": "2025-01-01", "decided_by": "x"}']),
     ('adjustment.adjustment_decided_check', ARRAY['{"decided_at": "2025-01-01"}', '{"decided_by": "x"}', '{"state": "approved", "decided_by": "x"}',
         '{"state": "rejected", "decided_at": "2025-01-01"}']),
+    ('event_type.event_type_effect_check', ARRAY['{"effect": "any"}']),
+    ('event.event_days_check', ARRAY['{"days_active": -1}', '{"days_to_pass": -1}']),
+    ('rollup.rollup_grain_check', ARRAY['{"grain": "week"}', '{"grain": "month", "period": "1999-01-02"}']),
+    ('rollup_state.rollup_state_name_check', ARRAY['{"name": "any"}']),
+    ('rollup.rollup_basis_check', ARRAY['{"basis": "any"}']),
+    ('rollup_click.rollup_click_grain_check', ARRAY['{"grain": "week"}', '{"grain": "month", "period": "1999-01-02"}']),
     ('pending_input.pending_input_state_check', ARRAY['{"state": "any"}']),
     ('settle_queue.settle_queue_kind_check', ARRAY['{"kind": "any"}']),
     ('review_case.review_case_state_check', ARRAY['{"state": "any"}']),
@@ -107,7 +113,7 @@ INSERT INTO attempt SELECT 'check', split_part(k, '.', 1), split_part(k, '.', 2)
 FROM (VALUES
     ('program.program_id_check', '{program_id}'::text[]), ('affiliate.affiliate_id_check', '{affiliate_id}'),
     ('affiliate_alias.affiliate_alias_id_check', '{external_id}'), ('campaign.campaign_id_check', '{campaign_id}'), ('link.link_id_check', '{link_id}'),
-    ('coupon.coupon_code_check', '{code}'), ('product.product_id_check', '{product_id}'), ('plan.plan_id_check', '{plan_id}')) AS w (k, columns),
+    ('coupon.coupon_code_check', '{code}'), ('product.product_id_check', '{product_id}'), ('plan.plan_id_check', '{plan_id}'), ('event_type.event_type_id_check', '{event_type}')) AS w (k, columns),
     unnest(columns) AS c, unnest(ARRAY['', pg_temp.long()]) AS id;
 INSERT INTO attempt VALUES ('check', 'affiliate_alias', 'affiliate_alias_id_check', jsonb_build_object('source', pg_temp.long()));
 -- ids of facts: the function in the CHECK says what is wrong
@@ -118,6 +124,7 @@ FROM (VALUES
     ('account', '{customer_id,account_id}', '{challenge_id,previous_account_id}'),
     ('transaction', '{transaction_id}', '{customer_id,order_id,account_id,original_transaction_id,original_account_id,original_challenge_id}'),
     ('transaction_ref', '{external_id,transaction_id}', '{source,kind}'),
+    ('event', '{event_id,event_type}', '{customer_id,transaction_id,account_id,challenge_id,original_account_id,original_challenge_id}'),
     ('dispute', '{dispute_id}', '{transaction_id,customer_id,ref_external_id,ref_source,ref_kind}')) AS w (t, given, optional),
     LATERAL (SELECT c, unnest(ARRAY['', pg_temp.long()]) AS id FROM unnest(given) AS c
              UNION ALL SELECT c, pg_temp.long() FROM unnest(optional) AS c) AS i;
@@ -158,6 +165,11 @@ INSERT INTO attempt SELECT what, split_part(k, '.', 1), split_part(k, '.', 2), c
     ('primary key', 'transaction_report.transaction_report_pkey', '{customer_id,transaction_id,version}'),
     ('primary key', 'transaction_ref.transaction_ref_pkey', '{source,kind,external_id}'), ('primary key', 'dispute.dispute_pkey', '{dispute_id}'),
     ('primary key', 'dispute_report.dispute_report_pkey', '{dispute_id,version}'),
+    ('primary key', 'event_type.event_type_pkey', '{event_type}'), ('primary key', 'event.event_pkey', '{event_id}'),
+    ('primary key', 'rollup.rollup_pkey', '{grain,period,program_no,affiliate_no,basis,kind,conversion_type,campaign_no,product_id,country,method,currency}'),
+    ('primary key', 'rollup_click.rollup_click_pkey', '{grain,period,source_no,country}'), ('primary key', 'click_source.click_source_pkey', '{source_no}'),
+    ('primary key', 'rollup_state.rollup_state_pkey', '{name}'),
+    ('unique', 'click_source.click_source_names_key', '{program_id,link_id,affiliate_id,campaign_id}'),
     ('primary key', 'ownership.ownership_pkey', '{customer_id,program_no,account_id,ownership_no}'),
     ('primary key', 'conversion.conversion_pkey', '{customer_id,transaction_id,kind,program_no}'),
     ('primary key', 'refund_match.refund_match_pkey', '{customer_id,transaction_id}'),

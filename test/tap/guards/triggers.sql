@@ -13,9 +13,10 @@ JOIN sample AS r ON r.name = t CROSS JOIN LATERAL (SELECT min(k) AS c FROM jsonb
 INSERT INTO attempt SELECT t, t || '_append_only_truncate', 'always', format('TRUNCATE affiliate.%I', t), NULL, 'AF020 ' || t
 FROM unnest('{transaction_report,customer_report,dispute_report,entry,conversion_entry,audit_log,statement_payment}'::text[]) AS t;
 INSERT INTO attempt SELECT t, t || '_never_deleted', 'always', format('DELETE FROM affiliate.%I', t), NULL, 'AF021 ' || t
-FROM unnest('{click,visitor_customer,customer,customer_alias,account,transaction,transaction_ref,dispute,commission}'::text[]) AS t;
+FROM unnest('{click,visitor_customer,customer,customer_alias,account,transaction,transaction_ref,dispute,event,commission}'::text[]) AS t;
 INSERT INTO attempt SELECT t, t || '_never_truncated', 'always', format('TRUNCATE affiliate.%I CASCADE', t), NULL, 'AF021 ' || t
-FROM unnest('{click,visitor_customer,customer,customer_alias,account,transaction,transaction_ref,dispute,commission}'::text[]) AS t;
+FROM unnest('{click,visitor_customer,customer,customer_alias,account,transaction,transaction_ref,dispute,event,commission}'::text[]) AS t;
+INSERT INTO attempt VALUES ('event', 'event_unchanged', 'origin', pg_temp.second('event') || ';' || pg_temp.update_of('event', '{"reason": "r"}'), NULL, 'AF011 event');
 INSERT INTO attempt VALUES ('click', 'click_unchanged', 'origin', pg_temp.second('click') || ';' || pg_temp.update_of('click', '{"landing_url": "u"}'), NULL, 'AF011 click');
 
 -- what decided money stays as it was (I14)
@@ -64,7 +65,7 @@ FROM (VALUES ('transaction', '{"currency": "EUR"}'), ('dispute', '{"transaction_
     ('account', '{"customer_id": "d"}'), ('visitor_customer', '{"customer_id": "d"}'), ('transaction_ref', '{"transaction_id": "t2"}')) AS w (t, change);
 CREATE TEMP VIEW fact AS SELECT name, news, $$EXISTS (SELECT FROM affiliate.settle_queue AS q
     WHERE q.queue_id > (SELECT m.queue_id FROM mark AS m) AND q.reason IN ('mode queue', 'isolation level'))$$::text AS is_queued
-FROM sample WHERE name IN ('transaction', 'dispute', 'customer', 'account', 'customer_alias', 'visitor_customer', 'transaction_ref');
+FROM sample WHERE name IN ('transaction', 'dispute', 'customer', 'account', 'customer_alias', 'visitor_customer', 'transaction_ref', 'event');
 INSERT INTO attempt SELECT name, name || '_settle_insert', 'origin', pg_temp.second(name), is_queued, 'done true' FROM fact;
 -- of what is in the queue only the UPDATE's is looked for
 INSERT INTO attempt SELECT name, name || '_settle_update', 'origin', pg_temp.second(name) || ';DELETE FROM affiliate.settle_queue;' || pg_temp.update_of(name, news), is_queued, 'done true' FROM fact;
