@@ -82,10 +82,8 @@ def judge_mutant(case):
     problem = judge_refusal(case)
     if problem or place(case):
         return problem
-    # PostgreSQL names no place where it folds constants or decodes a literal, and there is none in an empty or too long text.
-    if case.answer['message'].endswith('is too complex') or (case.answer['detail'] or '').startswith('PostgreSQL says: ') or not case.text.strip():
-        return None
-    return 'no place'
+    # PostgreSQL names no place where it folds constants or decodes a literal, and there is none in an empty text (ALL is one).
+    return None if (case.answer['detail'] or '').startswith(('PostgreSQL says: ', 'It is empty.')) else 'no place'
 
 
 def judge_accepted(case, vocabulary):
