@@ -96,6 +96,12 @@ bool is_about_text(const ErrorData &error) {
            category == MAKE_SQLSTATE('0', 'A', '0', '0', '0');
 }
 
+/// What PostgreSQL says of the text, as AF002.
+[[noreturn]] void complain(const RuleText &rule, const ErrorData &error, int character) {
+    rule.invalid(std::string("PostgreSQL says: ") + error.message, character,
+                 error.hint != nullptr ? error.hint : "");
+}
+
 /// Runs one step of the server over the text; its complaints about the text become AF002.
 template <class F> auto server_step(const RuleText &rule, F &&step) -> decltype(step()) {
     try {
@@ -104,10 +110,7 @@ template <class F> auto server_step(const RuleText &rule, F &&step) -> decltype(
         if (!is_about_text(*error.data))
             throw;
         // Where a caller runs SQL (PL/pgSQL), its error callback has moved the position.
-        const int position =
-            error.data->cursorpos > 0 ? error.data->cursorpos : error.data->internalpos;
-        rule.invalid(std::string("PostgreSQL says: ") + error.data->message, position,
-                     error.data->hint != nullptr ? error.data->hint : "");
+        complain(rule, *error.data, error.data->cursorpos > 0 ? error.data->cursorpos : error.data->internalpos);
     }
 }
 
@@ -191,7 +194,13 @@ RuleExpression *RuleExpression::compile(std::string_view text, Wants wants, Memo
         meaning.check(node);
         const int *const columns = meaning.columns().data();
         const std::size_t count = meaning.columns().size();
-        result = server_step(rule, [=] { return prepare(node, input, columns, count, wants); });
+        try {
+            result = call([=] { return prepare(node, input, columns, count, wants); });
+        } catch (const Error &error) {
+            if (!is_about_text(*error.data))
+                throw;
+            complain(rule, *error.data, rule.character(meaning.failing_part(*error.data)));
+        }
     } catch (...) {
         failure = std::current_exception();
     }

@@ -258,6 +258,8 @@ void MeaningCheck::walk(Node *node) {
     // What a function returns is part of the vocabulary.
     if (!IsA(node, FuncExpr) && !contains(types, exprType(node)))
         forbidden_type(node);
+    if (IsA(node, FuncExpr) || IsA(node, OpExpr) || IsA(node, CoerceViaIO) || IsA(node, ScalarArrayOpExpr))
+        parts_.push_back(node);
     switch (nodeTag(node)) {
     case T_Const: return constant(castNode(Const, node));
     case T_Var: return columns_.push_back(castNode(Var, node)->varattno);
@@ -304,6 +306,20 @@ void MeaningCheck::walk(Node *node) {
     }
     default: rule_.refuse("this construct", exprLocation(node), see_docs);
     }
+}
+
+int MeaningCheck::failing_part(const ErrorData &error) const {
+    for (auto part = parts_.rbegin(); part != parts_.rend(); ++part) {
+        try {
+            call([part] { eval_const_expressions(nullptr, *part); });
+        } catch (const Error &other) {
+            if (std::string_view(other.data->message) == error.message)
+                return exprLocation(*part);
+            if (must_propagate(other.data->sqlerrcode))
+                throw;
+        }
+    }
+    return -1;
 }
 
 void MeaningCheck::forbidden_type(const Node *node) const {

@@ -79,6 +79,10 @@ public:
     /// Attribute numbers, in the order of appearance.
     const std::vector<int> &columns() const { return columns_; }
 
+    /// Where a part begins that gives this error when it is planned by itself, the innermost; -1 if none does. PostgreSQL
+    /// does not say where the constants stand that it cannot calculate with.
+    int failing_part(const ErrorData &error) const;
+
 private:
     void walk(Node *node);
     void walk_list(List *list);
@@ -93,6 +97,7 @@ private:
     const SyntaxCheck &syntax_;
     Oid number_text_function_;
     std::vector<int> columns_;
+    std::vector<Node *> parts_; ///< what can fail, each before what it contains
 };
 
 } // namespace affiliate::pg

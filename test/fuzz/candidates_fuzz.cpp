@@ -14,10 +14,10 @@ namespace {
 
 constexpr const char *codes[] = {"won", "outranked", "window_expired", "after_order"};
 
-/// Takes candidates from the bytes until there are none left: flags, time, length of the reference, reference.
+/// Takes up to eight candidates from the bytes: flags, time, length of the reference, reference.
 Decision decision_of(const std::uint8_t *data, std::size_t size) {
     Decision decision;
-    while (size >= 11) {
+    while (size >= 11 && decision.candidates.size() < 8) {
         Candidate candidate;
         candidate.method = static_cast<Method>(data[0] % (static_cast<int>(Method::none) + 1));
         candidate.code = codes[data[0] / 8 % 4];

@@ -13,7 +13,7 @@ SLOT = re.compile(r'\{([a-z]+)\}')
 FRACTIONS = ['0.0', '1.0', '2.', '100.00', '2.5', '0.01', '0.1', '.5', '7.', '1e3', '12e-2', '99.995', '0.005', '123456789012345678901234567890',
              '9' * 63, '0.' + '0' * 60 + '1', '99999999999999.99', "'12.5'::numeric", "numeric '0.07'", "'1e5'::numeric", 'NULL::numeric']
 INTEGERS = ['0', '1', '2', '3', '7', '30', '-1', '2147483647', '(-2147483647 - 1)', "'4'::int", "integer '12'", 'NULL::int', '5::int4']
-BIG_INTEGERS = ['2147483648', '-2147483649', '9223372036854775807', '5000000000', '7::bigint', "bigint '0'", 'NULL::int8', '(-1)::bigint']
+BIG_INTEGERS = ['2147483649', '-2147483649', '9223372036854775807', '5000000000', '7::bigint', "bigint '0'", 'NULL::int8', '(-1)::bigint']
 STRINGS = ['', ' ', 'a', 'b', 'two_step', 'One_Step', 'EUR', 'now', 'today', '12.5', '-0012', '1e5', 'NaN', '+7', '4 2', 'true', 'no', 'ÄÖÜ', 'äé€',
            '日本語', '😀 x', "O'Brien", 'back\\slash', 'two%', '%_step', 'e\u0301', ' padded ', '"quoted"', '; DROP TABLE affiliate.entry; --',
            '$1', '9' * 64, '9' * 65, '{a,b}', '/* no comment */', 'line\nbreak', 'tab\there']

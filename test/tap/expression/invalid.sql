@@ -14,7 +14,7 @@ INSERT INTO example (kind, expression, "character") VALUES
     ('condition', 'product > 1', 9), ('condition', 'net > ''abc''', 7), ('condition', 'lower(net) = ''x''', 1),
     ('condition', 'ordered_at > ''2025-13-45''', 14), ('condition', 'metadata @> ''{''', 13),
     ('condition', 'ordered_at AT TIME ZONE ''No/Where'' > ''2025-01-01''', 25),
-    ('condition', 'net > 1 / 0', NULL), ('condition', 'left(product, 99999999999) = ''a''', 1),
+    ('condition', 'net > 1 / 0', 7), ('condition', 'net > 2 + (3 - 1) / (1 - 1)', 12), ('condition', 'net > 1 AND ''abc''::text::numeric > 1', 13), ('condition', 'left(product, 99999999999) = ''a''', 1),
     ('amount', 'product', 1), ('amount', 'true', 1), ('amount', 'ordered_at', 1), ('amount', '''abc''', 1),
     ('amount', 'round(purchase_number)', 1), ('amount', 'CASE WHEN true THEN 1 ELSE ''a'' END', 28),
     -- the place comes after what is quoted, however long that is
