@@ -125,7 +125,8 @@ def of_privileges(header, lines, bare_columns):
     for line in lines:
         thing, kind = line[0], line[0].split(' ', 1)[0]
         if kind == 'role':
-            yield from of_role(thing, dict(zip(header[2:6], line[2:6])))
+            owned = {'privileges ' + other[0] for other in lines if other[1] == thing.split(' ')[1]}
+            yield from of_role(thing, dict(zip(header[2:6], line[2:6])), owned)
             continue
         more = []
         for grantee, letters in zip(grantees, line[2:7]):
@@ -140,12 +141,12 @@ def of_privileges(header, lines, bare_columns):
         yield change_privilege('GRANT', 'column ' + column, choice.choice('arw'), choice.choice(grantees[1:]))
 
 
-def of_role(thing, members):
+def of_role(thing, members, owned):
     role = thing.split(' ', 1)[1]
     for attribute in ('LOGIN', 'SUPERUSER', 'CREATEROLE', 'CREATEDB', 'REPLICATION', 'BYPASSRLS'):
         sql = 'ALTER ROLE %s %s' % (role, attribute)
-        # the matrix says of functions and types only that a superuser owns them
-        yield Mutation('role', sql, sql, MATRIX, {'privileges ' + thing} if attribute != 'SUPERUSER' or role != 'affiliate_owner' else None)
+        # whose owner is a superuser shows with what he owns, too
+        yield Mutation('role', sql, sql, MATRIX, {'privileges ' + thing} | (owned if attribute == 'SUPERUSER' else set()))
     sql = 'GRANT pg_read_all_data TO %s' % role
     yield Mutation('role', sql, sql, MATRIX, {'privileges ' + thing})
     for other, member in members.items():
