@@ -2,9 +2,12 @@
 # Eight clients that sell for one affiliate, against eight clients that sell for an affiliate each: sales per second.
 MUST=0.90 AIM=1.0 SENSE='>=' CLAIM_ROUNDS=5
 
-prepare() { sales_file; } # for its clicks
+prepare() {
+    sales_file # for its clicks
+    HOT=$HOME_DIR/hot
+}
 
-# sell AFFILIATES: "sales_per_second 0"; everything is settled in the sale itself.
+# sell AFFILIATES: sales per second; everything is settled in the sale itself.
 sell() {
     fresh affiliate
     sales_per_second prop "$1"
@@ -13,6 +16,6 @@ sell() {
     psql_value -c "SELECT bench.check_settled()" >/dev/null
 }
 
-measure_baseline() { sell 8; }
-measure_ours() { sell 1; }
+measure_baseline() { hot_in_turn; }
+measure_ours() { cat "$HOT"; } # was measured with the baseline
 result() { hot_result; }

@@ -20,7 +20,7 @@ using Customers = std::vector<std::string>;
 constexpr std::size_t kBatch = 500;             // customers gathered at once
 constexpr std::size_t kChunkMin = 1000;         // customers settled in one subtransaction, at least
 constexpr std::size_t kEnqueuedAtOnce = 10'000;
-constexpr std::size_t kChunksPerStatement = 16; // subtransactions of one large statement
+constexpr std::size_t kChunks = 16;             // subtransactions of one large statement or batch
 constexpr int kSubtransactionsMax = 32;         // of ours in one transaction, then only the queue (POSTGRES.md 6)
 constexpr core::Duration kBudgetMin = 50'000;   // microseconds
 
@@ -100,6 +100,9 @@ void settle_free(const Customers &ids, core::Time now, Customers &busy, std::uin
     check_interrupts();
 }
 
+/// Of so many customers: some subtransactions, however many there are.
+std::size_t chunk_size(std::size_t customers) { return std::max(kChunkMin, customers / kChunks + 1); }
+
 /// Part of a vector, as another.
 Customers part(const Customers &all, std::size_t begin, std::size_t size) {
     auto const from = all.begin() + static_cast<std::ptrdiff_t>(begin);
@@ -110,8 +113,9 @@ Customers part(const Customers &all, std::size_t begin, std::size_t size) {
 
 Settlement settle(const Customers &ids) {
     Settlement result;
-    for (std::size_t begin = 0; begin < ids.size(); begin += kChunkMin) {
-        Customers const chunk = part(ids, begin, kChunkMin);
+    std::size_t const size = chunk_size(ids.size());
+    for (std::size_t begin = 0; begin < ids.size(); begin += size) {
+        Customers const chunk = part(ids, begin, size);
         Customers busy;
         std::uint64_t posted = 0;
         ErrorData *error = nullptr;
@@ -196,7 +200,7 @@ const char *why_not_inline() {
 void settle_chunks(SortedKeys &customers) {
     NeverWait const never_wait;
     core::Time const deadline = inline_deadline();
-    std::size_t const chunk = std::max(kChunkMin, customers.added() / kChunksPerStatement + 1);
+    std::size_t const chunk = chunk_size(customers.added());
     for (bool is_first = true; !customers.at_end() && (is_first || !is_over(deadline)); is_first = false) {
         if (!count_subtransaction()) break;
         customers.mark();

@@ -19,6 +19,8 @@ CREATE FUNCTION pg_temp.posted(prefix text) RETURNS text LANGUAGE sql STABLE AS 
     SELECT concat_ws(' ', count(*), count(DISTINCT customer_id)) FROM affiliate.entry WHERE customer_id LIKE prefix || '%'
 $$;
 SELECT pg_temp.sell('a', 2600, 1234);
+SET LOCAL work_mem TO DEFAULT; -- it was for the keys only
+ANALYZE affiliate.transaction, affiliate.conversion, affiliate.conversion_entry, affiliate.commission, affiliate.entry, affiliate.ownership;
 SELECT is(pg_temp.queued('a'), '1000 1000 a1001 a2000 division by zero', 'the thousand with one that cannot be settled are queued');
 SELECT is(pg_temp.posted('a'), '3200 1600', 'all others are settled');
 SELECT affiliate.drain(5000);
@@ -52,6 +54,7 @@ SET LOCAL pg_affiliate.mode = queue;
 INSERT INTO affiliate.transaction_ref (source, kind, external_id, transaction_id) SELECT 'processor', 'charge', 'ch' || n, format('q%s-1', n) FROM generate_series(1, 2600) AS n;
 SELECT is((SELECT count(DISTINCT transaction_id) FROM affiliate.settle_queue WHERE kind = 'transaction' AND reason = 'mode queue'), 2600::bigint, 'names of transactions too');
 SET LOCAL pg_affiliate.mode = 'on';
+ANALYZE affiliate.transaction, affiliate.transaction_report, affiliate.dispute, affiliate.conversion, affiliate.conversion_entry, affiliate.commission, affiliate.entry, affiliate.ownership;
 SELECT is_empty('SELECT pg_temp.violations()', 'verify() finds nothing');
 SELECT * FROM finish();
 ROLLBACK;
