@@ -56,8 +56,9 @@ use_up() {
     sql -d postgres -c "CREATE TABLE used_up (i int); DO \$\$ BEGIN FOR i IN 1 .. $1 LOOP BEGIN INSERT INTO used_up VALUES (i); EXCEPTION WHEN raise_exception THEN NULL; END; END LOOP; END \$\$"
 }
 
-# digest [continued]: a line "name|rows|md5" for each table and view of the schema, but those of which reports() is the measure. `continued` leaves out what differs between two
-# servers that did the same: clocks, transaction ids, and numbers of sequences, which skip some after a crash or promotion.
+# digest [continued]: a line "name|rows|md5" for each table and view of the schema, but those that reports() stands for.
+# `continued` leaves out what differs between two servers that did the same: clocks, transaction ids, and numbers of sequences,
+# which skip some after a promotion.
 digest() {
     local row='t::text' but='{reported,rollup_progress}'
     [ "${1:-}" != continued ] || but='{reported,rollup_progress,rollup,rollup_click,rollup_state,click_source}'
@@ -73,7 +74,7 @@ FROM pg_class AS c WHERE c.relnamespace = 'affiliate'::regnamespace AND c.relkin
 SQL
 }
 
-# reports: the sums that people look at. Rollups are another matter: a server that built them anew has the same sums in other rows.
+# reports: the sums that people look at. The rows of rollups are another matter: built anew they are fewer.
 reports() {
     sql <<'SQL' | sort
 SELECT b, p FROM (VALUES ('sale'), ('event')) AS v (b), affiliate.performance('2025-02-01', '2025-04-01', '{day,program,affiliate,campaign,product,country,conversion_type,method}', '{}', b) AS p;
