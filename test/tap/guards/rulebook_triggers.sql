@@ -6,7 +6,7 @@ BEGIN;
 
 -- a change of the rulebook is written down
 CREATE TEMP VIEW rulebook AS SELECT * FROM sample WHERE news IS NOT NULL AND no <= (SELECT no FROM sample WHERE name = 'schema_version');
-INSERT INTO attempt SELECT r.name, r.name || '_log', 'always', pg_temp.second(r.name) || s, format($$EXISTS (SELECT FROM affiliate.audit_log AS a
+INSERT INTO attempt SELECT r.name, r.name || '_log', 'origin', pg_temp.second(r.name) || s, format($$EXISTS (SELECT FROM affiliate.audit_log AS a
     WHERE a.audit_id > (SELECT m.audit_id FROM mark AS m) AND (a.object, a.action) = (%L, %L))$$, r.name, done), 'done true'
 FROM rulebook AS r CROSS JOIN LATERAL (VALUES ('insert', ''), ('update', ';' || pg_temp.update_of(r.name, r.news)), ('delete', ';' || pg_temp.delete_of(r.name))) AS v (done, s)
 WHERE r.name <> 'schema_version';
