@@ -16,3 +16,6 @@ CREATE TYPE affiliate.counted_click AS (
 
 CREATE TYPE affiliate.report_place AS (
     sale_day date, affiliate_no integer, conversion_type text, campaign_no integer, product_id text, country text, method text);
+
+DROP FUNCTION affiliate._cron_hint(text, text);
+DROP FUNCTION affiliate._drain_job();
