@@ -60,6 +60,19 @@ bool decode(const char *text, int *zone, TimestampTz *at) noexcept {
     return tm2timestamp(&tm, fsec, zone != nullptr ? zone : &utc, at) == 0;
 }
 
+/// Keeps the value with an offset in place of a name of its zone. A parallel worker takes the settings over one by one, in the
+/// order of their names, and at this one the server's table of such names has been freed and not been read again.
+bool keep_without_zone_name(char **value, TimestampTz at) noexcept {
+    char text[MAXDATELEN + 1];
+    pg_tm tm;
+    fsec_t fsec = 0;
+    if (timestamp2tm(at, nullptr, &tm, &fsec, nullptr, nullptr) != 0 || tm.tm_year <= 0) // "BC" would be such a name, too
+        return false;
+    tm.tm_isdst = 0; // it has an offset: none
+    EncodeDateTime(&tm, fsec, true, 0, nullptr, USE_ISO_DATES, text);
+    return guc_replace(value, text);
+}
+
 extern "C" {
 
 static bool check_now(char **value, void **extra, GucSource) noexcept {
@@ -73,7 +86,7 @@ static bool check_now(char **value, void **extra, GucSource) noexcept {
         return false;
     }
     *extra = guc_extra(sizeof at);
-    if (*extra == nullptr)
+    if (*extra == nullptr || !keep_without_zone_name(value, at))
         return false;
     *static_cast<TimestampTz *>(*extra) = at;
     return true;

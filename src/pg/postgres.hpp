@@ -102,6 +102,21 @@ inline void *guc_extra(std::size_t size) noexcept {
 #endif
 }
 
+/// Gives a settings check hook another text for the value it was given; false when there is no memory.
+inline bool guc_replace(char **value, const char *text) noexcept {
+#if PG_VERSION_NUM >= 160000
+    char *const copy = ::guc_strdup(LOG, text);
+    if (copy == nullptr) return false;
+    ::guc_free(*value);
+#else
+    char *const copy = ::strdup(text);
+    if (copy == nullptr) return false;
+    std::free(*value);
+#endif
+    *value = copy;
+    return true;
+}
+
 /// The file of a table or index.
 #if PG_VERSION_NUM >= 160000
 using RelationFile = RelFileLocator;
