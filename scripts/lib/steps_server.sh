@@ -134,4 +134,5 @@ programs_run() {
 }
 
 step_storm() { programs_run test/storm; }
+step_crash() { programs_run test/crash; }
 step_model() { programs_run test/model; }
