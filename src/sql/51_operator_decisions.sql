@@ -65,6 +65,9 @@ AS $$
 DECLARE
     stored record;
 BEGIN
+    -- The customer before the case: who settles him may come to the same case, and must not wait for us who wait for him.
+    PERFORM affiliate._lock_customers(ARRAY(SELECT r.customer_id FROM affiliate.review_case AS r
+                                            WHERE r.case_id = review_close.case_id AND r.customer_id <> ''));
     SELECT r.*, p.program_id INTO stored
     FROM affiliate.review_case AS r LEFT JOIN affiliate.program AS p USING (program_no)
     WHERE r.case_id = review_close.case_id FOR UPDATE OF r;

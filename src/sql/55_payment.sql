@@ -33,7 +33,7 @@ BEGIN
     PERFORM affiliate._lock_customers(coalesce(customers, '{}'));
 
     SELECT count(*), coalesce(sum(d.owed), 0), p.currency INTO lines, amount, currency
-    FROM affiliate.program AS p LEFT JOIN affiliate._due_lines(payee_no, of_program_no, least(up_to, at)) AS d ON d.customer_id = ANY (customers)
+    FROM affiliate.program AS p LEFT JOIN affiliate._due_lines(payee_no, of_program_no, least(up_to, at)) AS d ON d.customer_id IN (SELECT unnest(customers))
     WHERE p.program_no = of_program_no GROUP BY p.currency;
     IF amount <= 0 THEN
         RAISE EXCEPTION USING ERRCODE = 'AF031',
@@ -54,7 +54,7 @@ BEGIN
     END IF;
 
     WITH due AS (
-        SELECT d.* FROM affiliate._due_lines(payee_no, of_program_no, least(up_to, at)) AS d WHERE d.customer_id = ANY (customers)
+        SELECT d.* FROM affiliate._due_lines(payee_no, of_program_no, least(up_to, at)) AS d WHERE d.customer_id IN (SELECT unnest(customers))
     ), paid AS (
         UPDATE affiliate.commission AS c
         SET paid = c.paid + d.owed, accrued_when_paid = c.accrued, stated_at = coalesce(c.stated_at, at), version = c.version + 1

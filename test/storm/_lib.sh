@@ -25,6 +25,12 @@ is() {
         FAILED=$((FAILED + 1))
     fi
 }
+# none NAME QUERY: finds no row
+none() {
+    local found
+    found=$(value "$2") || found="exit status $? $found"
+    is "$1" "$found" ""
+}
 # happened NAME NUMBER: the rare event that the storm is about
 happened() {
     if [ "${2:-0}" -gt 0 ] 2>/dev/null; then
@@ -51,7 +57,10 @@ clients() {
 }
 
 # drain_all: until nothing is due
-drain_all() { while [ "$(value 'SELECT affiliate.drain(2000)')" != 0 ]; do :; done; }
+drain_all() {
+    local done=1
+    while [ "$done" != 0 ]; do done=$(value 'SELECT affiliate.drain(2000)') || return; done
+}
 queued_ever() { value "SELECT coalesce(pg_sequence_last_value('affiliate.settle_queue_queue_id_seq'), 0)"; }
 
 # what must hold after every storm

@@ -1,6 +1,6 @@
 -- Settings and the clock.
 BEGIN;
-SELECT plan(23);
+SELECT plan(27);
 
 SELECT is(affiliate.version(), (SELECT extversion FROM pg_extension WHERE extname = 'pg_affiliate'),
     'library and extension are of one version');
@@ -28,6 +28,12 @@ SET LOCAL pg_affiliate.now = '2025-03-01 12:00+01:30';
 SELECT is(affiliate._now(), '2025-03-01 10:30+00'::timestamptz, 'the test clock with an offset');
 SET LOCAL pg_affiliate.now = '2025-07-01 12:00 Europe/Prague';
 SELECT is(affiliate._now(), '2025-07-01 10:00+00'::timestamptz, 'the test clock with a zone');
+SELECT is(current_setting('pg_affiliate.now'), '2025-07-01 10:00:00+00', 'it is kept without a name of a zone');
+-- A parallel worker takes the settings over one by one, this one before its table of such names.
+SELECT lives_ok(format('SET LOCAL %s = on', name), 'all queries in a parallel worker') FROM pg_settings WHERE name IN ('force_parallel_mode', 'debug_parallel_query');
+SELECT lives_ok($$SET LOCAL pg_affiliate.now = '2025-07-01T10:00:00.25Z'$$, 'the test clock with a letter for its zone');
+SELECT is((SELECT count(*) FROM pg_class WHERE relname = 'pg_class' AND affiliate._now() = '2025-07-01 10:00:00.25+00'), 1::bigint, 'a parallel worker has the same clock');
+SELECT set_config(name, 'off', true) FROM pg_settings WHERE name IN ('force_parallel_mode', 'debug_parallel_query');
 SET LOCAL pg_affiliate.now = '';
 SELECT is(affiliate._now(), statement_timestamp(), 'the test clock can be taken away');
 -- parallel workers take settings over in the order of their names: abbreviations of zones come later
