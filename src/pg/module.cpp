@@ -68,6 +68,7 @@ bool write_in_digits(TimestampTz at, char **value) noexcept {
     fsec_t fsec = 0;
     if (timestamp2tm(at, nullptr, &tm, &fsec, nullptr, nullptr) != 0 || tm.tm_year < 1)
         return false;
+    tm.tm_isdst = 0; // it has an offset: none
     EncodeDateTime(&tm, fsec, true, 0, nullptr, USE_ISO_DATES, text);
     return replace_setting(value, text);
 }
