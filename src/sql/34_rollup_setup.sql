@@ -31,10 +31,10 @@ BEGIN
         reversed numeric NOT NULL,
         paid numeric NOT NULL,
         CONSTRAINT rollup_pkey PRIMARY KEY (grain, period, program_no, affiliate_no, basis, kind, conversion_type, campaign_no, product_id, country, method, currency),
-        CONSTRAINT rollup_grain_check CHECK (grain = 'day' OR grain = 'month' AND date_part('day', period) = 1),
+        CONSTRAINT rollup_grain_check CHECK (grain IN ('day', 'day_sum') OR grain IN ('month', 'month_sum') AND date_part('day', period) = 1),
         CONSTRAINT rollup_basis_check CHECK (basis IN ('sale', 'shift'))
     ) WITH (fillfactor = 80);
-    COMMENT ON TABLE affiliate.rollup IS 'Sums of conversion_entry and entry per day or month of the program''s time zone. basis sale: everything of a sale on its own day; shift: what moves from there to the day on which it happened (sale + shift = by day of the event). 0 and empty: unknown or none.';
+    COMMENT ON TABLE affiliate.rollup IS 'Sums of conversion_entry and entry per day or month of the program''s time zone; day_sum and month_sum tell campaign, product, country and method not apart. basis sale: everything of a sale on its own day; shift: what moves from there to the day on which it happened (sale + shift = by day of the event). 0 and empty: unknown or none.';
 
     CREATE TABLE IF NOT EXISTS affiliate.rollup_click (
         grain text COLLATE "C" NOT NULL,
@@ -44,7 +44,7 @@ BEGIN
         clicks bigint NOT NULL,
         unique_clicks bigint NOT NULL,
         CONSTRAINT rollup_click_pkey PRIMARY KEY (grain, period, source_no, country),
-        CONSTRAINT rollup_click_grain_check CHECK (grain = 'day' OR grain = 'month' AND date_part('day', period) = 1)
+        CONSTRAINT rollup_click_grain_check CHECK (grain IN ('day', 'day_sum') OR grain IN ('month', 'month_sum') AND date_part('day', period) = 1)
     ) WITH (fillfactor = 80);
     COMMENT ON TABLE affiliate.rollup_click IS 'Clicks per day or month of the program''s time zone and click_source; unique_clicks counts the first click of a visitor for an affiliate on a day, and clicks without visitor.';
 

@@ -12,11 +12,10 @@ BEGIN
     FROM affiliate.rollup AS r
     WHERE (SELECT affiliate._rollup_watermark()) IS NOT NULL
     UNION ALL
-    SELECT g.grain, date_trunc(g.grain, c.period)::date, c.basis, c.program_no, c.affiliate_no, c.kind, c.conversion_type, c.campaign_no, c.product_id,
+    SELECT c.grain, c.period, c.basis, c.program_no, c.affiliate_no, c.kind, c.conversion_type, c.campaign_no, c.product_id,
            c.country, c.method, c.currency, 0, 0, c.quantity, c.new_customers, c.gross, c.discount, c.refunded_count, c.refunded,
            c.charged_back_count, c.charged_back, c.accrued, c.reversed, c.paid, 0
-    FROM (VALUES ('day'), ('month')) AS g (grain)
-    CROSS JOIN affiliate._ledger_changes((SELECT affiliate._rollup_watermark()), affiliate._last_xid()) AS c
+    FROM affiliate._ledger_sums((SELECT affiliate._rollup_watermark()), affiliate._last_xid()) AS c
     UNION ALL
     SELECT k.grain, k.period, 'sale', s.program_no, s.affiliate_no, 'click', '', s.campaign_no, '', k.country, '',
            p.currency, k.clicks, k.unique_clicks, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0
@@ -25,16 +24,15 @@ BEGIN
     JOIN affiliate.program AS p ON p.program_no = s.program_no
     WHERE (SELECT affiliate._rollup_watermark()) IS NOT NULL
     UNION ALL
-    SELECT g.grain, date_trunc(g.grain, c.period)::date, 'sale', c.program_no, c.affiliate_no, 'click', '', c.campaign_no, '', c.country, '',
+    SELECT c.grain, c.period, 'sale', c.program_no, c.affiliate_no, 'click', '', c.campaign_no, '', c.country, '',
            p.currency, c.clicks, c.unique_clicks, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0
-    FROM (VALUES ('day'), ('month')) AS g (grain)
-    CROSS JOIN affiliate._click_changes((SELECT affiliate._rollup_watermark()), affiliate._last_xid()) AS c
+    FROM affiliate._click_sums((SELECT affiliate._rollup_watermark()), affiliate._last_xid()) AS c
     JOIN affiliate.program AS p ON p.program_no = c.program_no
     UNION ALL
-    SELECT g.grain, date_trunc(g.grain, h.sale_day)::date, 'sale', h.program_no, h.affiliate_no, h.subject_kind, coalesce(h.conversion_type, ''),
+    SELECT g.grain, date_trunc(g.unit, h.sale_day)::date, 'sale', h.program_no, h.affiliate_no, h.subject_kind, coalesce(h.conversion_type, ''),
            coalesce(h.campaign_no, 0), coalesce(h.product_id, ''), coalesce(h.country, ''), coalesce(h.method, ''), h.currency,
            0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, h.owed
-    FROM (VALUES ('day'), ('month')) AS g (grain)
+    FROM affiliate._grains() AS g
     CROSS JOIN (
         SELECT c.program_no, c.affiliate_no, c.subject_kind, c.currency, c.accrued - c.reversed - c.paid AS owed,
                affiliate._day(coalesce(v.occurred_at, v.ordered_at, c.earned_at), p.time_zone) AS sale_day,

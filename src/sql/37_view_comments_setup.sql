@@ -43,7 +43,7 @@ BEGIN
         ('assists', NULL, 'Touches that did not earn, per month of the order, affiliate, method and reason.'),
         ('review_share', NULL, 'How many sales of a month came to review; 2 to 5 % is normal.'),
         ('rollup_progress', NULL, 'How far the rollups have read the streams.'),
-        ('*', 'grain', 'day or month.'),
+        ('*', 'grain', 'day or month; day_sum and month_sum are the same by program, affiliate, kind, type and currency alone.'),
         ('*', 'period', 'Day, or first day of the month, in the time zone of the program.'),
         ('*', 'day', 'Day in the time zone of the program.'),
         ('*', 'month', 'First day of the month in the time zone of the program.'),

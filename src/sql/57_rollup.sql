@@ -99,6 +99,31 @@ END
 $$;
 COMMENT ON FUNCTION affiliate._ledger_changes(xid8, xid8) IS 'What entry and conversion_entry add to the rollups between two transaction ids; from_xid null: all below the second.';
 
+-- Days and months by everything that reports group by; and, for the reports that are asked most, by program, affiliate and
+-- type alone (.._sum), which are a fraction of the rows.
+CREATE FUNCTION affiliate._grains() RETURNS TABLE (grain text, unit text, is_detailed boolean)
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+BEGIN ATOMIC
+    VALUES ('day', 'day', true), ('month', 'month', true), ('day_sum', 'day', false), ('month_sum', 'month', false);
+END;
+COMMENT ON FUNCTION affiliate._grains() IS 'The kinds of rollup rows: what their period is, and whether they tell campaign, product, country and method apart.';
+
+CREATE FUNCTION affiliate._ledger_sums(from_xid xid8, until_xid xid8)
+RETURNS TABLE (grain text, period date, program_no integer, affiliate_no integer, basis text, kind text, conversion_type text, campaign_no integer,
+    product_id text, country text, method text, currency text, quantity bigint, new_customers bigint, gross numeric, discount numeric, refunded_count bigint, refunded numeric,
+    charged_back_count bigint, charged_back numeric, accrued numeric, reversed numeric, paid numeric)
+LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT g.grain, date_trunc(g.unit, c.period)::date, c.program_no, c.affiliate_no, c.basis, c.kind, c.conversion_type, CASE WHEN g.is_detailed THEN c.campaign_no ELSE 0 END,
+           CASE WHEN g.is_detailed THEN c.product_id ELSE '' END, CASE WHEN g.is_detailed THEN c.country ELSE '' END, CASE WHEN g.is_detailed THEN c.method ELSE '' END, c.currency,
+           sum(c.quantity)::bigint, sum(c.new_customers)::bigint, sum(c.gross), sum(c.discount), sum(c.refunded_count)::bigint, sum(c.refunded),
+           sum(c.charged_back_count)::bigint, sum(c.charged_back), sum(c.accrued), sum(c.reversed), sum(c.paid)
+    FROM affiliate._grains() AS g
+    CROSS JOIN affiliate._ledger_changes(from_xid, until_xid) AS c
+    GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12;
+END;
+COMMENT ON FUNCTION affiliate._ledger_sums(xid8, xid8) IS 'What entry and conversion_entry add to affiliate.rollup between two transaction ids.';
+
 -- A name of more bytes than an id may have is nobody's.
 CREATE FUNCTION affiliate._click_name(name text) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -221,3 +246,15 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION affiliate._click_changes(xid8, xid8) IS 'What clicks add to the rollups between two transaction ids; from_xid null: all below the second.';
+
+CREATE FUNCTION affiliate._click_sums(from_xid xid8, until_xid xid8)
+RETURNS TABLE (grain text, period date, program_no integer, source_no integer, affiliate_no integer, campaign_no integer, country text, clicks bigint, unique_clicks bigint)
+LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT g.grain, date_trunc(g.unit, c.period)::date, c.program_no, c.source_no, c.affiliate_no, c.campaign_no, CASE WHEN g.is_detailed THEN c.country ELSE '' END,
+           sum(c.clicks)::bigint, sum(c.unique_clicks)::bigint
+    FROM affiliate._grains() AS g
+    CROSS JOIN affiliate._click_changes(from_xid, until_xid) AS c
+    GROUP BY 1, 2, 3, 4, 5, 6, 7;
+END;
+COMMENT ON FUNCTION affiliate._click_sums(xid8, xid8) IS 'What clicks add to affiliate.rollup_click between two transaction ids.';

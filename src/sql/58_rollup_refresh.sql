@@ -47,13 +47,10 @@ AS $$
 BEGIN
     INSERT INTO affiliate.rollup AS r (grain, period, program_no, affiliate_no, basis, kind, conversion_type, campaign_no, product_id, country, method,
         currency, quantity, new_customers, gross, discount, refunded_count, refunded, charged_back_count, charged_back, accrued, reversed, paid)
-    SELECT g.grain, date_trunc(g.grain, c.period)::date, c.program_no, c.affiliate_no, c.basis, c.kind, c.conversion_type, c.campaign_no, c.product_id,
-           c.country, c.method, c.currency, sum(c.quantity), sum(c.new_customers), sum(c.gross), sum(c.discount), sum(c.refunded_count), sum(c.refunded),
-           sum(c.charged_back_count), sum(c.charged_back), sum(c.accrued), sum(c.reversed), sum(c.paid)
-    FROM affiliate._ledger_changes(from_xid, until_xid) AS c
-    CROSS JOIN (VALUES ('day'), ('month')) AS g (grain)
+    SELECT c.grain, c.period, c.program_no, c.affiliate_no, c.basis, c.kind, c.conversion_type, c.campaign_no, c.product_id, c.country, c.method, c.currency, c.quantity,
+           c.new_customers, c.gross, c.discount, c.refunded_count, c.refunded, c.charged_back_count, c.charged_back, c.accrued, c.reversed, c.paid
+    FROM affiliate._ledger_sums(from_xid, until_xid) AS c
     WHERE c.period >= from_day AND c.period < to_day
-    GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12
     ON CONFLICT ON CONSTRAINT rollup_pkey DO UPDATE
     SET quantity = r.quantity + excluded.quantity, new_customers = r.new_customers + excluded.new_customers,
         gross = r.gross + excluded.gross, discount = r.discount + excluded.discount,
@@ -70,11 +67,9 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
     INSERT INTO affiliate.rollup_click AS r (grain, period, source_no, country, clicks, unique_clicks)
-    SELECT g.grain, date_trunc(g.grain, c.period)::date, c.source_no, c.country, sum(c.clicks), sum(c.unique_clicks)
-    FROM affiliate._click_changes(from_xid, until_xid) AS c
-    CROSS JOIN (VALUES ('day'), ('month')) AS g (grain)
+    SELECT c.grain, c.period, c.source_no, c.country, c.clicks, c.unique_clicks
+    FROM affiliate._click_sums(from_xid, until_xid) AS c
     WHERE c.period >= from_day AND c.period < to_day
-    GROUP BY 1, 2, 3, 4
     ON CONFLICT ON CONSTRAINT rollup_click_pkey DO UPDATE
     SET clicks = r.clicks + excluded.clicks, unique_clicks = r.unique_clicks + excluded.unique_clicks;
 END

@@ -93,7 +93,9 @@ LANGUAGE plpgsql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    condition text := affiliate._period_condition(from_day, to_day, 'day' = ANY (group_by)) || affiliate._filter_condition(filter);
+    details constant text[] := '{campaign,product,country,method}'; -- only the grains day and month tell these apart
+    condition text := affiliate._period_condition(from_day, to_day, 'day' = ANY (group_by), group_by && details OR filter ?| details)
+        || affiliate._filter_condition(filter);
     words constant text[] := '{day,month,program,affiliate,campaign,product,country,conversion_type,method,currency}';
 BEGIN
     IF group_by IS NULL OR NOT group_by <@ words OR '{day,month}' <@ group_by THEN
@@ -109,27 +111,29 @@ $$;
 COMMENT ON FUNCTION affiliate.performance(date, date, text[], jsonb, text) IS 'Clicks, customers, sales, take-backs, commissions and evaluations of a period, grouped and filtered; exact at any moment.';
 
 -- Whole months are read as such, the days before and after them as days.
-CREATE FUNCTION affiliate._period_condition(from_day date, to_day date, by_day boolean) RETURNS text
+CREATE FUNCTION affiliate._period_condition(from_day date, to_day date, by_day boolean, is_detailed boolean) RETURNS text
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     first_month date := affiliate._month_after(from_day - 1);
     end_month date := affiliate._month_of(to_day);
+    suffix text := CASE WHEN is_detailed THEN '' ELSE '_sum' END;
 BEGIN
     IF from_day IS NULL THEN
         PERFORM affiliate._refuse_argument('from_day', NULL, 'the first day, for example 2025-01-01');
     ELSIF to_day IS NULL OR to_day < from_day THEN
         PERFORM affiliate._refuse_argument('to_day', to_day::text, 'the day after the last one');
     ELSIF by_day OR first_month >= end_month THEN
-        RETURN format($c$r.grain = 'day' AND r.period >= %L AND r.period < %L$c$, from_day, to_day);
+        RETURN format($c$r.grain = %L AND r.period >= %L AND r.period < %L$c$, 'day' || suffix, from_day, to_day);
     END IF;
-    RETURN format($c$(r.grain = 'month' AND r.period >= %1$L AND r.period < %2$L$c$, first_month, end_month)
-        || CASE WHEN from_day < first_month THEN format($c$ OR r.grain = 'day' AND r.period >= %L AND r.period < %L$c$, from_day, first_month) ELSE '' END
-        || CASE WHEN end_month < to_day THEN format($c$ OR r.grain = 'day' AND r.period >= %L AND r.period < %L$c$, end_month, to_day) ELSE '' END || ')';
+    RETURN (
+        SELECT '(' || string_agg(format($c$r.grain = %L AND r.period >= %L AND r.period < %L$c$, p.unit || suffix, p.from_day, p.to_day), ' OR ') || ')'
+        FROM (VALUES ('month', first_month, end_month), ('day', _period_condition.from_day, first_month), ('day', end_month, _period_condition.to_day)) AS p (unit, from_day, to_day)
+        WHERE p.from_day < p.to_day);
 END
 $$;
-COMMENT ON FUNCTION affiliate._period_condition(date, date, boolean) IS 'Which rows of affiliate.reported cover a period, as SQL.';
+COMMENT ON FUNCTION affiliate._period_condition(date, date, boolean, boolean) IS 'Which rows of affiliate.reported cover a period, as SQL.';
 
 CREATE FUNCTION affiliate._filter_condition(filter jsonb) RETURNS text
 LANGUAGE plpgsql STABLE PARALLEL SAFE

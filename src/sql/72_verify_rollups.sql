@@ -21,12 +21,8 @@ BEGIN
                      ARRAY[t.quantity, t.new_customers, t.gross, t.discount, t.refunded_count, t.refunded, t.charged_back_count, t.charged_back, t.accrued, t.reversed, t.paid] AS sums
               FROM affiliate.rollup AS t) AS r
         FULL JOIN (
-            SELECT g.grain, date_trunc(g.grain, c.period)::date AS period, c.program_no, c.affiliate_no, c.basis, c.kind, c.conversion_type, c.campaign_no, c.product_id, c.country, c.method, c.currency,
-                   ARRAY[sum(c.quantity), sum(c.new_customers), sum(c.gross), sum(c.discount), sum(c.refunded_count), sum(c.refunded), sum(c.charged_back_count), sum(c.charged_back),
-                         sum(c.accrued), sum(c.reversed), sum(c.paid)] AS sums
-            FROM affiliate._ledger_changes(NULL, watermark) AS c
-            CROSS JOIN (VALUES ('day'), ('month')) AS g (grain)
-            GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12) AS n
+            SELECT c.*, ARRAY[c.quantity, c.new_customers, c.gross, c.discount, c.refunded_count, c.refunded, c.charged_back_count, c.charged_back, c.accrued, c.reversed, c.paid] AS sums
+            FROM affiliate._ledger_sums(NULL, watermark) AS c) AS n
         USING (grain, period, program_no, affiliate_no, basis, kind, conversion_type, campaign_no, product_id, country, method, currency)
     ) AS k
     WHERE k.have <> k.want;
@@ -38,11 +34,7 @@ BEGIN
         SELECT grain, period, source_no, country, coalesce(r.clicks, 0) AS clicks, coalesce(r.unique_clicks, 0) AS unique_clicks,
                coalesce(n.clicks, 0) AS counted, coalesce(n.unique_clicks, 0) AS counted_unique
         FROM affiliate.rollup_click AS r
-        FULL JOIN (
-            SELECT g.grain, date_trunc(g.grain, c.period)::date AS period, c.source_no, c.country, sum(c.clicks) AS clicks, sum(c.unique_clicks) AS unique_clicks
-            FROM affiliate._click_changes(NULL, watermark) AS c
-            CROSS JOIN (VALUES ('day'), ('month')) AS g (grain)
-            GROUP BY 1, 2, 3, 4) AS n
+        FULL JOIN affiliate._click_sums(NULL, watermark) AS n
         USING (grain, period, source_no, country)
     ) AS k
     WHERE (k.clicks, k.unique_clicks) <> (k.counted, k.counted_unique);
