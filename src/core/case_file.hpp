@@ -124,10 +124,6 @@ struct ConversionRow {
     int quantity = 0, new_customers = 0, refunded_count = 0, charged_back_count = 0;
     Decimal gross, discount, refunded, charged_back;
 
-    bool has_totals() const noexcept {
-        return quantity != 0 || new_customers != 0 || refunded_count != 0 || charged_back_count != 0 ||
-               !gross.is_zero() || !discount.is_zero() || !refunded.is_zero() || !charged_back.is_zero();
-    }
     /// What reports group it by, beside affiliate and currency. Nothing is decided by it.
     bool same_group(const ConversionRow &other) const {
         return conversion_type == other.conversion_type && product == other.product && country == other.country &&

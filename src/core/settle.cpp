@@ -79,12 +79,12 @@ void post_conversion(const ConversionTarget &target, const ConversionRow *before
         item.effective_at = target.effective_at;
         change.entries.push_back(std::move(item));
     };
-    if (old.affiliate_no != target.row.affiliate_no && old.has_totals()) {
+    if (old.affiliate_no != target.row.affiliate_no && !same_totals(old, empty)) {
         entry(old.affiliate_no, old, empty, "reattributed");
-        if (target.row.has_totals()) entry(target.row.affiliate_no, empty, target.row, "reattributed");
+        if (!same_totals(target.row, empty)) entry(target.row.affiliate_no, empty, target.row, "reattributed");
     } else if (!same_totals(old, target.row)) {
         entry(target.row.affiliate_no, old, target.row, target.cause);
-    } else if (old.has_totals() && !old.same_group(target.row)) { // nothing but the place where reports show it
+    } else if (!same_totals(old, empty) && !old.same_group(target.row)) { // nothing but the place where reports show it
         entry(target.row.affiliate_no, old, target.row, "regrouped");
     }
     if (before != nullptr && change.entries.empty() && same_decision(*before, target.row)) return;

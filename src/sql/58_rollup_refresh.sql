@@ -258,13 +258,16 @@ CREATE FUNCTION affiliate.rollup_rebuild(from_day date, to_day date) RETURNS voi
 LANGUAGE plpgsql VOLATILE STRICT PARALLEL UNSAFE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+    watermark xid8;
 BEGIN
     PERFORM FROM affiliate.rollup_state AS s FOR UPDATE;
-    IF affiliate._rollup_watermark() IS NULL THEN
+    watermark := affiliate._rollup_watermark();
+    IF watermark IS NULL THEN
         RETURN; -- the next refresh builds everything
     END IF;
-    PERFORM affiliate._recount_ledger(affiliate._rollup_watermark(), from_day, to_day - 1);
-    PERFORM affiliate._recount_clicks(affiliate._rollup_watermark(), from_day, to_day - 1);
+    PERFORM affiliate._recount_ledger(watermark, from_day, to_day - 1);
+    PERFORM affiliate._recount_clicks(watermark, from_day, to_day - 1);
     UPDATE affiliate.rollup_state SET rebuilt_at = clock_timestamp();
 END
 $$;
