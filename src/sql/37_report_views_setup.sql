@@ -52,14 +52,10 @@ BEGIN
         WHERE c.accrued - c.reversed - c.paid > 0
     ) AS h;
 
-    EXECUTE 'CREATE OR REPLACE VIEW affiliate.performance_daily WITH (security_invoker = true) AS '
-        || affiliate._performance_query('{day,program,affiliate,campaign,product,country,conversion_type,method}', $$r.grain = 'day' AND r.basis = 'sale'$$, 'sale');
-    EXECUTE 'CREATE OR REPLACE VIEW affiliate.performance_monthly WITH (security_invoker = true) AS '
-        || affiliate._performance_query('{month,program,affiliate,campaign,product,country,conversion_type,method}', $$r.grain = 'month' AND r.basis = 'sale'$$, 'sale');
-    EXECUTE 'CREATE OR REPLACE VIEW affiliate.performance_daily_by_event WITH (security_invoker = true) AS '
-        || affiliate._performance_query('{day,program,affiliate,campaign,product,country,conversion_type,method}', $$r.grain = 'day'$$, 'event');
-    EXECUTE 'CREATE OR REPLACE VIEW affiliate.performance_monthly_by_event WITH (security_invoker = true) AS '
-        || affiliate._performance_query('{month,program,affiliate,campaign,product,country,conversion_type,method}', $$r.grain = 'month'$$, 'event');
+    EXECUTE 'CREATE OR REPLACE VIEW affiliate.performance_daily WITH (security_invoker = true) AS ' || affiliate._performance_view('day', 'sale');
+    EXECUTE 'CREATE OR REPLACE VIEW affiliate.performance_monthly WITH (security_invoker = true) AS ' || affiliate._performance_view('month', 'sale');
+    EXECUTE 'CREATE OR REPLACE VIEW affiliate.performance_daily_by_event WITH (security_invoker = true) AS ' || affiliate._performance_view('day', 'event');
+    EXECUTE 'CREATE OR REPLACE VIEW affiliate.performance_monthly_by_event WITH (security_invoker = true) AS ' || affiliate._performance_view('month', 'event');
 
     EXECUTE 'CREATE OR REPLACE VIEW affiliate.attribution_share WITH (security_invoker = true) AS
         SELECT p.period AS month, p.program, coalesce(p.method, ''none'') AS method, p.currency, p.conversions,
@@ -67,13 +63,15 @@ BEGIN
                p.gross, p.net_revenue, p.net_commission
         FROM (' || affiliate._performance_query('{month,program,method}', $$r.grain = 'month' AND r.basis = 'sale' AND r.kind = 'transaction'$$, 'sale') || ') AS p';
     EXECUTE 'CREATE OR REPLACE VIEW affiliate.refunds_and_disputes WITH (security_invoker = true) AS
-        SELECT p.period AS day, p.program, p.affiliate, p.product, p.country, p.currency, p.refunds, p.refunded, p.chargebacks, p.charged_back, p.reversed
+        SELECT p.period AS day, p.program, p.affiliate, p.product, p.country, p.currency, p.refunds, p.refunded, p.chargebacks, p.charged_back, p.reversed, f.name AS affiliate_name
         FROM (' || affiliate._performance_query('{day,program,affiliate,product,country}', $$r.grain = 'day'$$, 'event') || ') AS p
+        LEFT JOIN affiliate.affiliate AS f ON f.affiliate_id = p.affiliate
         WHERE (p.refunds, p.refunded, p.chargebacks, p.charged_back) <> (0, 0, 0, 0)';
 
     CREATE OR REPLACE VIEW affiliate.attribution_conflicts WITH (security_invoker = true) AS
     SELECT affiliate._month_of(affiliate._day(c.ordered_at, p.time_zone)) AS month, p.program_id AS program, f.affiliate_id AS affiliate,
-           o.affiliate_id AS other_affiliate, c.currency, count(*) AS conversions, sum(c.gross) AS gross, sum(m.net) AS net_commission
+           o.affiliate_id AS other_affiliate, c.currency, count(*) AS conversions, sum(c.gross) AS gross, sum(m.net) AS net_commission,
+           f.name AS affiliate_name, o.name AS other_affiliate_name
     FROM affiliate.conversion AS c
     JOIN affiliate.program AS p USING (program_no)
     LEFT JOIN affiliate.affiliate AS f USING (affiliate_no)
@@ -82,18 +80,18 @@ BEGIN
     CROSS JOIN LATERAL (SELECT coalesce(sum(n.accrued - n.reversed), 0) AS net FROM affiliate.commission AS n
                         WHERE (n.customer_id, n.subject_id, n.subject_kind, n.program_no, n.level) = (c.customer_id, c.transaction_id, c.kind, c.program_no, 0)) AS m
     WHERE c.is_conflict AND c.kind = 'transaction' AND NOT c.is_test
-    GROUP BY 1, 2, 3, 4, 5;
+    GROUP BY 1, 2, 3, 4, 5, f.name, o.name;
 
     CREATE OR REPLACE VIEW affiliate.assists WITH (security_invoker = true) AS
     SELECT affiliate._month_of(affiliate._day(c.ordered_at, p.time_zone)) AS month, p.program_id AS program, o.affiliate_id AS affiliate, t.method, t.code,
-           c.currency, count(*) AS conversions, sum(c.gross) AS gross
+           c.currency, count(*) AS conversions, sum(c.gross) AS gross, o.name AS affiliate_name
     FROM affiliate.conversion AS c
     JOIN affiliate.program AS p USING (program_no)
     CROSS JOIN LATERAL (SELECT DISTINCT (t.candidate ->> 'affiliate_no')::integer AS affiliate_no, t.candidate ->> 'method' AS method, t.candidate ->> 'code' AS code
                         FROM jsonb_array_elements(c.candidates) AS t (candidate)) AS t
     JOIN affiliate.affiliate AS o ON o.affiliate_no = t.affiliate_no AND o.affiliate_no IS DISTINCT FROM c.affiliate_no
     WHERE c.kind = 'transaction' AND NOT c.is_test
-    GROUP BY 1, 2, 3, 4, 5, 6;
+    GROUP BY 1, 2, 3, 4, 5, 6, o.name;
 
     CREATE OR REPLACE VIEW affiliate.review_share WITH (security_invoker = true) AS
     SELECT coalesce(s.month, r.month) AS month, coalesce(s.program, r.program) AS program, coalesce(s.conversions, 0) AS conversions, coalesce(r.reviewed, 0) AS reviewed,
@@ -115,6 +113,27 @@ BEGIN
 END
 $setup$;
 COMMENT ON FUNCTION affiliate._setup_report_views() IS 'Part of setup(): creates or replaces the views of reports.';
+
+-- No rates: those of rows do not add up, and a click has no product, type or method to be in the row of its sales.
+CREATE FUNCTION affiliate._performance_view(unit text, basis text) RETURNS text
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN format('SELECT s.period, s.program, s.affiliate, s.campaign, s.product, s.country, s.conversion_type, s.method, s.currency, s.counted_by, s.clicks, s.unique_clicks,
+               s.registrations, s.new_customers, s.conversions, s.purchases, s.resets, s.upgrades, s.other_sales, s.gross, s.discount, s.refunds, s.refunded, s.chargebacks,
+               s.charged_back, s.net_revenue, s.accrued, s.reversed, s.net_commission, s.paid, s.held, s.eligible, s.events, s.started, s.failed, s.passed, s.funded,
+               p.name AS program_name, f.name AS affiliate_name, c.name AS campaign_name, d.name AS product_name
+        FROM (%s) AS s
+        LEFT JOIN affiliate.program AS p ON p.program_id = s.program
+        LEFT JOIN affiliate.affiliate AS f ON f.affiliate_id = s.affiliate
+        LEFT JOIN affiliate.campaign AS c ON (c.program_no, c.campaign_id) = (p.program_no, s.campaign)
+        LEFT JOIN affiliate.product AS d ON (d.program_no, d.product_id) = (p.program_no, s.product)',
+        affiliate._performance_query(ARRAY[unit] || '{program,affiliate,campaign,product,country,conversion_type,method}'::text[],
+            format('r.grain = %L', unit) || CASE basis WHEN 'sale' THEN $c$ AND r.basis = 'sale'$c$ ELSE '' END, basis));
+END
+$$;
+COMMENT ON FUNCTION affiliate._performance_view(text, text) IS 'The query of a view performance_.., by everything that reports group by, with names.';
 
 CREATE FUNCTION affiliate._last_xid() RETURNS xid8
 LANGUAGE sql IMMUTABLE PARALLEL SAFE

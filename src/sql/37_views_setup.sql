@@ -58,9 +58,10 @@ BEGIN
            coalesce(sum(b.owed) FILTER (WHERE b.state = 'held'), 0) AS held,
            coalesce(sum(b.owed) FILTER (WHERE b.state = 'eligible'), 0) AS eligible,
            coalesce(sum(b.owed) FILTER (WHERE b.state = 'negative'), 0) AS negative,
-           sum(b.owed) AS owed
+           sum(b.owed) AS owed, f.name AS affiliate_name
     FROM affiliate.commissions AS b
-    GROUP BY b.affiliate, b.program, b.currency;
+    JOIN affiliate.affiliate AS f ON f.affiliate_id = b.affiliate
+    GROUP BY b.affiliate, b.program, b.currency, f.name;
 
     CREATE OR REPLACE VIEW affiliate.waiting WITH (security_invoker = true) AS
     SELECT 'conversion' AS what, p.program_id AS program, c.customer_id, c.transaction_id AS subject_id, c.code AS reason,

@@ -32,7 +32,7 @@ BEGIN
                round(s.gross / nullif(s.conversions, 0), 6) AS average_order,
                s.accrued, s.reversed, s.net_commission, s.paid, %s AS held, %s AS eligible,
                round(s.net_commission / nullif(s.clicks, 0), 6) AS earnings_per_click,
-               s.started, s.failed, s.passed, s.funded,
+               s.events, s.started, s.failed, s.passed, s.funded,
                round(s.passed::numeric / nullif(s.passed + s.failed, 0), 6) AS pass_rate,
                round(s.funded::numeric / nullif(s.started, 0), 6) AS funded_rate,
                round(s.resets::numeric / nullif(s.purchases + s.resets, 0), 6) AS reset_rate
@@ -79,7 +79,7 @@ COMMENT ON FUNCTION affiliate._performance_query(text[], text, text) IS 'The que
 --| `product`, `country`, `conversion_type`, `method`; amounts of different currencies are never added up. `filter` keeps some,
 --| for example `{"affiliate": "ann", "country": ["DE", "AT"]}`, null = unknown or none. `basis`: `sale` counts everything of a
 --| sale on the day of the sale (what is it worth by now?), `event` on the day on which it happened (what happened then?).
---| Rates are shares of 1. `eligible` is payable now, less what is owed back; it and `held` are null by event.
+--| Rates are shares of 1. `events` counts events of any kind; by `conversion_type` there is a row for each. `eligible` is payable now, less what is owed back; it and `held` are null by event.
 --|
 --| Errors: `AF033` a word in `group_by`, `filter` or `basis` is not one of those above.
 CREATE FUNCTION affiliate.performance(from_day date, to_day date, group_by text[] DEFAULT '{affiliate}', filter jsonb DEFAULT '{}', basis text DEFAULT 'sale')
@@ -87,7 +87,7 @@ RETURNS TABLE (period date, program text, affiliate text, campaign text, product
     counted_by text, clicks bigint, unique_clicks bigint, registrations bigint, new_customers bigint, conversions bigint, purchases bigint, resets bigint,
     upgrades bigint, other_sales bigint, conversion_rate numeric, gross numeric, discount numeric, refunds bigint, refunded numeric, chargebacks bigint,
     charged_back numeric, net_revenue numeric, average_order numeric, accrued numeric, reversed numeric, net_commission numeric, paid numeric,
-    held numeric, eligible numeric, earnings_per_click numeric, started bigint, failed bigint, passed bigint, funded bigint,
+    held numeric, eligible numeric, earnings_per_click numeric, events bigint, started bigint, failed bigint, passed bigint, funded bigint,
     pass_rate numeric, funded_rate numeric, reset_rate numeric)
 LANGUAGE plpgsql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp

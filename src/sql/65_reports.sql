@@ -12,7 +12,7 @@ AS $$
 DECLARE
     metrics constant text[] := '{clicks,unique_clicks,registrations,new_customers,conversions,purchases,resets,upgrades,other_sales,conversion_rate,gross,
         discount,refunds,refunded,chargebacks,charged_back,net_revenue,average_order,accrued,reversed,net_commission,paid,held,eligible,
-        earnings_per_click,started,failed,passed,funded,pass_rate,funded_rate,reset_rate}';
+        earnings_per_click,events,started,failed,passed,funded,pass_rate,funded_rate,reset_rate}';
 BEGIN
     IF metric IS NULL OR metric <> ALL (metrics) THEN
         PERFORM affiliate._refuse_argument('metric', metric, 'one of ' || array_to_string(metrics, ', '));
@@ -103,8 +103,8 @@ $$;
 COMMENT ON FUNCTION affiliate.quality(text, date, date) IS 'What the customers of an affiliate are worth: rates of refunds, chargebacks, repeat purchases, resets, passed and funded evaluations.';
 
 --| Chargebacks per program, affiliate and currency: sales completed from `from_day` to before `to_day`, how many of them were
---| charged back by now and their share, the amounts lost, the commission taken back for it; and what is still at stake: sales
---| of the period with an open dispute, what the customers dispute and the commission that hangs on it.
+--| charged back by now and their share, the amounts lost, and the commission taken back of these sales; and what is still at
+--| stake: sales of the period with an open dispute, what the customers dispute and the commission that hangs on it.
 --| Amounts are in the currency of the sale, commissions in that of the program.
 --|
 --| Errors: `AF033` no day.
@@ -120,32 +120,30 @@ BEGIN
         SELECT p.program, p.affiliate, p.currency, p.conversions, p.chargebacks, p.charged_back
         FROM affiliate.performance(from_day, to_day, '{program,affiliate}') AS p
         WHERE p.conversions <> 0 OR p.chargebacks <> 0
-    ), disputed AS (
-        SELECT v.customer_id, v.transaction_id, v.kind, v.program_no, v.affiliate_no, v.currency, v.charged_back,
-               v.gross - v.refunded - v.charged_back AS left_over, o.is_open, o.amount, p.program_id
-        FROM (SELECT d.transaction_id, bool_or(d.outcome IS NULL) AS is_open, sum(abs(d.amount)) FILTER (WHERE d.outcome IS NULL) AS amount,
-                     bool_or(d.amount IS NULL) FILTER (WHERE d.outcome IS NULL) AS is_whole
-              FROM (SELECT coalesce(d.transaction_id, r.transaction_id) AS transaction_id, d.outcome, d.amount
-                    FROM affiliate.dispute AS d
-                    LEFT JOIN affiliate.transaction_ref AS r ON d.transaction_id IS NULL AND (r.source, r.kind, r.external_id) = (d.ref_source, d.ref_kind, d.ref_external_id)
-                    UNION ALL
-                    SELECT t.transaction_id, CASE s.effect WHEN 'chargeback' THEN 'lost' END, t.amount
-                    FROM affiliate.transaction AS t JOIN affiliate.transaction_status AS s USING (status) WHERE s.effect IN ('chargeback', 'disputed')) AS d
-              GROUP BY d.transaction_id) AS o
-        JOIN affiliate.transaction AS t USING (transaction_id)
-        LEFT JOIN affiliate.customer_alias AS a ON a.customer_id = t.customer_id
-        JOIN affiliate.program AS p ON p.program_id = t.program_id
-        JOIN affiliate.conversion AS v ON (v.customer_id, v.transaction_id, v.kind, v.program_no) = (coalesce(a.canonical_id, t.customer_id), t.transaction_id, 'transaction', p.program_no)
-        WHERE NOT v.is_test AND v.occurred_at >= from_day::timestamp AT TIME ZONE p.time_zone AND v.occurred_at < to_day::timestamp AT TIME ZONE p.time_zone
+    ), dispute AS (
+        SELECT coalesce(d.transaction_id, r.transaction_id) AS transaction_id, d.outcome IS NULL AS is_open, d.amount
+        FROM affiliate.dispute AS d
+        LEFT JOIN affiliate.transaction_ref AS r ON d.transaction_id IS NULL AND (r.source, r.kind, r.external_id) = (d.ref_source, d.ref_kind, d.ref_external_id)
+    ), open_dispute AS ( -- without an amount all of it is disputed; a status speaks where there is no dispute row (M3)
+        SELECT d.transaction_id, CASE WHEN bool_and(d.amount IS NOT NULL) THEN sum(abs(d.amount)) END AS amount
+        FROM dispute AS d WHERE d.is_open GROUP BY d.transaction_id
+        UNION ALL
+        SELECT t.transaction_id, NULL
+        FROM affiliate.transaction AS t JOIN affiliate.transaction_status AS s USING (status)
+        WHERE s.effect = 'disputed' AND NOT EXISTS (SELECT FROM dispute AS d WHERE d.transaction_id = t.transaction_id)
     ), lines AS (
-        SELECT d.program_id AS program, f.affiliate_id AS affiliate, d.currency,
-               sum(c.reversed) FILTER (WHERE d.charged_back <> 0) AS reversed,
-               count(*) FILTER (WHERE d.is_open) AS open_disputes, sum(least(coalesce(d.amount, d.left_over), d.left_over)) FILTER (WHERE d.is_open) AS disputed,
-               sum(c.net) FILTER (WHERE d.is_open) AS at_stake
-        FROM disputed AS d
-        LEFT JOIN affiliate.affiliate AS f ON f.affiliate_no = d.affiliate_no
+        SELECT p.program_id AS program, f.affiliate_id AS affiliate, v.currency, sum(c.reversed) FILTER (WHERE v.charged_back <> 0) AS reversed,
+               count(o.transaction_id) AS open_disputes, sum(least(coalesce(o.amount, l.amount), l.amount)) FILTER (WHERE o.transaction_id IS NOT NULL) AS disputed,
+               sum(c.net) FILTER (WHERE o.transaction_id IS NOT NULL) AS at_stake
+        FROM affiliate.conversion AS v
+        JOIN affiliate.program AS p USING (program_no)
+        LEFT JOIN affiliate.affiliate AS f USING (affiliate_no)
+        LEFT JOIN open_dispute AS o USING (transaction_id)
+        CROSS JOIN LATERAL (SELECT v.gross - v.refunded - v.charged_back AS amount) AS l
         CROSS JOIN LATERAL (SELECT sum(m.reversed) AS reversed, sum(m.accrued - m.reversed) AS net FROM affiliate.commission AS m
-                            WHERE (m.customer_id, m.subject_id, m.subject_kind, m.program_no) = (d.customer_id, d.transaction_id, d.kind, d.program_no)) AS c
+                            WHERE (m.customer_id, m.subject_id, m.subject_kind, m.program_no) = (v.customer_id, v.transaction_id, v.kind, v.program_no)) AS c
+        WHERE v.kind = 'transaction' AND v.quantity <> 0 AND NOT v.is_test AND (v.charged_back <> 0 OR o.transaction_id IS NOT NULL)
+          AND v.occurred_at >= from_day::timestamp AT TIME ZONE p.time_zone AND v.occurred_at < to_day::timestamp AT TIME ZONE p.time_zone
         GROUP BY 1, 2, 3
     )
     SELECT s.program, s.affiliate, s.currency, s.conversions, s.chargebacks, round(s.chargebacks / nullif(s.conversions, 0)::numeric, 6), s.charged_back,

@@ -1,7 +1,7 @@
 -- metrics(): what health() knows, for machines.
 
 --| The state of the installation as numbers, for a Prometheus SQL exporter: one row per series. Cheap enough to be read each
---| minute (it counts the queues, no facts). Names end in their unit; `_total` only grows. Thresholds: docs/operations.md.
+--| minute (it counts queues and the catalog, no facts). Names end in their unit; `_total` only grows. Thresholds: docs/operations.md.
 CREATE FUNCTION affiliate.metrics(OUT name text, OUT labels jsonb, OUT value numeric)
 RETURNS SETOF record
 LANGUAGE plpgsql STABLE PARALLEL RESTRICTED
@@ -47,8 +47,15 @@ BEGIN
     UNION ALL
     SELECT 'pg_affiliate_failed_jobs_1d', '{}', affiliate._failed_jobs() WHERE affiliate._failed_jobs() IS NOT NULL
     UNION ALL
-    SELECT 'pg_affiliate_oldest_transaction_seconds', '{}', coalesce(extract(epoch FROM at - min(a.xact_start)), 0)
-    FROM pg_stat_activity AS a WHERE a.backend_xid IS NOT NULL AND a.datname = current_database();
+    SELECT 'pg_affiliate_oldest_transaction_seconds', '{}', coalesce(extract(epoch FROM at - affiliate._oldest_transaction_at()), 0)
+    UNION ALL
+    SELECT 'pg_affiliate_queue_scheduled_rows', '{}', count(*) FROM affiliate.settle_queue AS q WHERE q.due_at > affiliate._now()
+    UNION ALL
+    SELECT 'pg_affiliate_installation_problems', '{}', count(*) FROM affiliate._verify_catalog()
+    UNION ALL
+    SELECT 'pg_affiliate_test_clock', '{}', (nullif(current_setting('pg_affiliate.now', true), '') IS NOT NULL)::integer
+    UNION ALL
+    SELECT 'pg_affiliate_subscriber', '{}', affiliate._is_subscriber()::integer;
 END
 $$;
 COMMENT ON FUNCTION affiliate.metrics() IS 'The state of the installation as numbers, for a Prometheus SQL exporter.';

@@ -1,6 +1,6 @@
 -- top_affiliates, funnel, quality, chargeback_report and metrics.
 BEGIN;
-SELECT plan(20);
+SELECT plan(23);
 \ir _rig.sql
 SELECT pg_temp.buy(id, 'ANN', account.at) FROM (VALUES ('a1', timestamptz '2025-03-05'), ('a2', '2025-03-06'), ('a3', '2025-03-07')) AS account (id, at);
 SELECT pg_temp.buy('b1', 'BOB', amount => 500);
@@ -27,6 +27,8 @@ SELECT is(pg_temp.lines($$SELECT period, affiliate, new_customers, started, fund
     '2025-03-01,ann,3,3,1; 2025-04-01,ann,0,1,0', 'by month and affiliate');
 SELECT is(pg_temp.lines($$SELECT conversions, started, failed, passed, funded, pass_rate, funded_rate FROM affiliate.performance('2025-03-01', '2025-04-01', filter => '{"affiliate": "ann"}')$$),
     '4,3,2,1,1,0.333333,0.333333', 'performance() counts events too');
+SELECT is(pg_temp.lines($$SELECT conversion_type, events FROM affiliate.performance('2025-03-01', '2025-04-01', '{conversion_type}') WHERE events > 0 ORDER BY 1$$),
+    'evaluation_failed,2; evaluation_passed,1; evaluation_started,3; funded,1', 'of any kind, by kind');
 SELECT is(pg_temp.lines($$SELECT conversion_type FROM affiliate.performance('2025-03-01', '2025-04-01', '{conversion_type}') ORDER BY 1$$),
     'challenge_fee; evaluation_failed; evaluation_passed; evaluation_started; funded; registration; reset_fee; ', 'by type');
 
@@ -40,9 +42,21 @@ UPDATE affiliate.dispute SET outcome = 'won', closed_at = '2025-05-20' WHERE dis
 SELECT pg_temp.drain();
 SELECT is(pg_temp.lines($$SELECT open_disputes, disputed FROM affiliate.chargeback_report('2025-03-01', '2025-04-01') WHERE affiliate = 'bob'$$), '0,0', 'a dispute that was won is no more at stake');
 SELECT is_empty($$SELECT FROM affiliate.chargeback_report('2025-08-01', '2025-09-01')$$, 'no sales, no rows');
+SELECT pg_temp.buy('x' || n, 'BOB', '2025-06-10') FROM generate_series(1, 5) AS n;
+INSERT INTO affiliate.event (program_id, event_id, customer_id, event_type, occurred_at, transaction_id) VALUES ('main', 'cb', 'x1', 'chargeback_filed', '2025-06-20', 'x1');
+INSERT INTO affiliate.transaction (program_id, transaction_id, customer_id, transaction_type, status, amount, currency, ordered_at, completed_at, original_transaction_id)
+VALUES ('main', 'x2-cb', 'x2', 'chargeback', 'completed', 40, 'USD', '2025-06-21', '2025-06-21', 'x2');
+UPDATE affiliate.transaction SET status = 'disputed', status_at = '2025-06-22' WHERE transaction_id IN ('x3', 'x4');
+INSERT INTO affiliate.dispute (dispute_id, transaction_id, opened_at, closed_at, outcome, amount)
+VALUES ('d3', 'x3', '2025-06-22', '2025-06-30', 'won', 100), ('d5', 'x5', '2025-06-22', NULL, NULL, 30), ('d5b', 'x5', '2025-06-23', NULL, NULL, 25);
+SELECT pg_temp.drain();
+SELECT is(pg_temp.lines($$SELECT sales, chargebacks, charged_back, commission_reversed, open_disputes, disputed, commission_at_stake FROM affiliate.chargeback_report('2025-06-01', '2025-07-01')$$),
+    '5,2,140,14.00,2,155,20.00', 'charged back by an event and by a transaction; of a status and a dispute row the row counts; disputes of one sale add up');
+UPDATE affiliate.dispute SET amount = NULL WHERE dispute_id = 'd5b';
+SELECT is(pg_temp.lines($$SELECT open_disputes, disputed FROM affiliate.chargeback_report('2025-06-01', '2025-07-01')$$), '2,200', 'a dispute without amount is about all of the sale');
 
 SELECT set_has($$SELECT name FROM affiliate.metrics()$$, $$VALUES ('pg_affiliate_info'), ('pg_affiliate_queue_rows'), ('pg_affiliate_queue_age_seconds'), ('pg_affiliate_drain_age_seconds'),
-    ('pg_affiliate_drain_settled_total'), ('pg_affiliate_review_open_cases'), ('pg_affiliate_pending_input_rows'), ('pg_affiliate_oldest_transaction_seconds')$$, 'metrics');
+    ('pg_affiliate_drain_settled_total'), ('pg_affiliate_queue_scheduled_rows'), ('pg_affiliate_installation_problems'), ('pg_affiliate_test_clock'), ('pg_affiliate_subscriber'), ('pg_affiliate_review_open_cases'), ('pg_affiliate_pending_input_rows'), ('pg_affiliate_oldest_transaction_seconds')$$, 'metrics');
 SELECT is_empty($$SELECT name, labels FROM affiliate.metrics() GROUP BY 1, 2 HAVING count(*) > 1 OR min(value) IS NULL$$, 'one value per series');
 INSERT INTO affiliate.settle_queue (kind, customer_id, reason) VALUES ('customer', 'a1', 'test');
 SELECT is((SELECT value FROM affiliate.metrics() WHERE name = 'pg_affiliate_queue_rows' AND labels ->> 'kind' = 'customer'), 1::numeric, 'the queue');

@@ -1,6 +1,6 @@
 -- The views of reports: names, comments, and what each says.
 BEGIN;
-SELECT plan(14);
+SELECT plan(16);
 \ir _rig.sql
 UPDATE affiliate.program SET later_coupon = 'keep', later_click = 'keep' WHERE program_id = 'main';
 SELECT is_empty($$SELECT c.relname, a.attname FROM pg_class AS c JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum > 0
@@ -29,6 +29,9 @@ SELECT is(pg_temp.lines($$SELECT sum(refunded), sum(charged_back), sum(conversio
 SELECT is(pg_temp.lines($$SELECT sum(refunded), sum(conversions) FROM affiliate.performance_daily_by_event WHERE period = '2025-05-02'$$), '30,0', 'performance_daily_by_event');
 SELECT is(pg_temp.lines('SELECT sum(held + eligible), sum(net_commission - paid) FROM affiliate.performance_daily'), pg_temp.lines('SELECT sum(owed), sum(owed) FROM affiliate.affiliate_balance'), 'held and eligible are what the balance says');
 
+UPDATE affiliate.affiliate SET name = initcap(affiliate_id);
+SELECT is(pg_temp.lines('SELECT DISTINCT affiliate, affiliate_name FROM affiliate.performance_monthly UNION SELECT affiliate, affiliate_name FROM affiliate.affiliate_balance ORDER BY 1'), 'ann,Ann; bob,Bob; ,', 'names beside the ids');
+SELECT is(pg_temp.lines('SELECT affiliate_name, other_affiliate_name FROM affiliate.attribution_conflicts'), 'Ann,Bob', 'of conflicts, too');
 SELECT is((SELECT count(*) FROM affiliate.rollup_progress WHERE in_use), (SELECT count(*) FROM affiliate.rollup_state WHERE watermark IS NOT NULL), 'rollup_progress');
 SELECT ok((SELECT bool_and(rows_above > 0) IS NOT FALSE FROM affiliate.rollup_progress), 'counts what is above the watermark');
 SELECT * FROM finish();
