@@ -63,12 +63,13 @@ private:
 
     // Unknown names (W12, W13)
     void wait(Decision &decision, Time until);
+    void look_again(Time at);
     void wait_for_click(Order &order);
     void wait_for_registration_click(Decision &decision, Time signup_at);
     bool click_could_win(const Decision &decision) const;
     bool known_click(const std::string &click_id) const;
     void note_unknown_clicks(Order &order, bool is_late);
-    void review_unknown_names(const Order &order);
+    void review_unknown_names(const Order &order, bool is_late);
     void review(const char *kind, std::string subject, const std::string &detail);
 
     // Resets and upgrades (W12a)

@@ -149,8 +149,9 @@ void Fold::decide(Order &order) {
         // What would have moved the ownership to another one says nothing of the one who keeps the order.
         if (decision.affiliate_no != row->affiliate_no) moves_ = false;
         keep(decision, *row);
-        if (now_ >= recorded_by(order)) review_unknown_names(order);
-        note_unknown_clicks(order, now_ >= recorded_by(order));
+        bool const is_late = now_ >= recorded_by(order);
+        review_unknown_names(order, is_late);
+        note_unknown_clicks(order, is_late);
     } else {
         wait_for_click(order);
     }
@@ -166,17 +167,17 @@ void Fold::review(const char *kind, std::string subject, const std::string &deta
 
 void Fold::wait(Decision &decision, Time until) {
     decision.waits_until = until;
-    result_.wake_at = std::min(result_.wake_at.value_or(kForever), until);
+    look_again(until);
 }
+
+void Fold::look_again(Time at) { result_.wake_at = std::min(result_.wake_at.value_or(kForever), at); }
 
 /// W12: an order that names an unknown click waits for it while the click could change the decision.
 void Fold::wait_for_click(Order &order) {
     bool const is_late = !order.completed_at || now_ >= recorded_by(order);
     note_unknown_clicks(order, is_late);
-    if (is_late) {
-        review_unknown_names(order);
-        return;
-    }
+    review_unknown_names(order, is_late);
+    if (is_late) return;
     Decision &decision = order.decision;
     if (!click_could_win(decision)) return;
     for (const Sale *line : order.lines)
@@ -230,14 +231,16 @@ void Fold::note_unknown_clicks(Order &order, bool is_late) {
     }
 }
 
-/// Names of coupons and affiliates where nobody earns, and of campaigns, whose windows may be others.
-void Fold::review_unknown_names(const Order &order) {
+/// Names of coupons and affiliates where nobody earns, and of campaigns, whose windows may be others: when the rulebook has
+/// had the time to learn them.
+void Fold::review_unknown_names(const Order &order, bool is_late) {
     if (!order.completed_at) return;
     for (const Candidate &candidate : order.decision.candidates) {
         std::string_view const code = candidate.code;
         bool const is_name = code == "unknown_coupon" || code == "unknown_affiliate";
-        if (code == "unknown_campaign" || (is_name && order.decision.affiliate_no == 0))
-            review(candidate.code, order.lines.front()->row->transaction_id, candidate.ref);
+        if (code != "unknown_campaign" && !(is_name && order.decision.affiliate_no == 0)) continue;
+        if (is_late) review(candidate.code, order.lines.front()->row->transaction_id, candidate.ref);
+        else look_again(recorded_by(order));
     }
 }
 

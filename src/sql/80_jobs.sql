@@ -1,4 +1,4 @@
--- Jobs: drain the queue, by pg_cron or by hand; and health(), what an operator looks at first.
+-- Jobs: drain the queue and refresh the rollups, by pg_cron or by hand.
 
 --| Drains the queue for `duration`: settles what is due in batches, each committed on its own, and sleeps for a second
 --| when there is nothing to do. One instance at a time: a second one returns at once. Call it outside of a transaction:
@@ -156,10 +156,11 @@ LANGUAGE plpgsql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
+    -- with the database in their names: those of one role in one pg_cron replace each other
     RETURN CASE
         WHEN cron_database = current_database() THEN 'Run: CREATE EXTENSION pg_cron;'
         ELSE format('Run in %s: %s', coalesce('database "' || cron_database || '"', 'the database of pg_cron'),
-                    (SELECT string_agg(format('SELECT cron.schedule_in_database(%L, %L, %L, %L);', j.name, j.schedule, j.command, current_database()), ' ')
+                    (SELECT string_agg(format('SELECT cron.schedule_in_database(%L, %L, %L, %L);', j.name || ' ' || current_database(), j.schedule, j.command, current_database()), ' ')
                      FROM affiliate._jobs() AS j)) END;
 END
 $$;

@@ -336,6 +336,17 @@ BOOST_AUTO_TEST_CASE(w13_unknown_names_are_reviewed_and_kill_nothing) {
     BOOST_TEST(s.conversion("s").candidates.size() < 2000U);
 }
 
+BOOST_AUTO_TEST_CASE(w13_unknown_names_are_looked_at_again_when_late_grace_is_over) {
+    for (int const delta : {-1, 0}) {
+        Story s;
+        s.sale("s", day(1), "100").coupons({"no such code"});
+        Outcome const outcome = s.settle(day(2) + delta);
+        BOOST_TEST(s.conversion("s").state == ConversionState::counted);
+        BOOST_TEST(has_review(outcome, "unknown_coupon") == (delta == 0));
+        BOOST_TEST((outcome.wake_at == (delta < 0 ? std::optional<Time>(day(2)) : std::nullopt)));
+    }
+}
+
 /// W10, promise 3: the code and the stored candidates do not go by the order in which the clicks were read.
 BOOST_AUTO_TEST_CASE(w1_the_order_in_which_clicks_were_read_does_not_matter) {
     std::string codes[2], candidates[2];
