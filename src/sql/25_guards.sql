@@ -8,7 +8,7 @@ BEGIN
     RAISE EXCEPTION USING ERRCODE = 'AF020',
         MESSAGE = format('table "%s" is append-only', TG_TABLE_NAME),
         DETAIL = format('%s was refused.', TG_OP),
-        HINT = 'Corrections are new rows; what is written is never rewritten.',
+        HINT = 'The ledger follows: update the sale, or call affiliate.adjust() or affiliate.reassign(), and it posts the difference.',
         SCHEMA = TG_TABLE_SCHEMA, TABLE = TG_TABLE_NAME;
 END
 $$;

@@ -68,8 +68,8 @@ SELECT ok(NOT affiliate.unschedule_jobs(), 'again: there is none');
 SELECT is((SELECT count(*) FROM affiliate.audit_log WHERE action IN ('schedule_jobs', 'unschedule_jobs')), 6::bigint, 'audited: two jobs, scheduled twice, removed once');
 -- pg_cron in another database: the hint is statements that work there
 SELECT is(affiliate._cron_hint('cron_db'),
-    format('Run in database "cron_db": SELECT cron.schedule_in_database(%L, %L, %L, %L); SELECT cron.schedule_in_database(%L, %L, %L, %4$L);', 'pg_affiliate drain', '* * * * *',
-           'CALL affiliate.drain_loop(''55 s'')', current_database(), 'pg_affiliate rollup', '* * * * *', 'CALL affiliate.rollup_catch_up()'), 'where and what');
+    format('Run in database "cron_db": SELECT cron.schedule_in_database(%L, %L, %L, %L); SELECT cron.schedule_in_database(%L, %L, %L, %4$L);', 'pg_affiliate drain ' || current_database(), '* * * * *',
+           'CALL affiliate.drain_loop(''55 s'')', current_database(), 'pg_affiliate rollup ' || current_database(), '* * * * *', 'CALL affiliate.rollup_catch_up()'), 'where and what');
 DO $$ BEGIN EXECUTE substring(affiliate._cron_hint('cron_db') FROM 'SELECT .*'); END $$;
 SELECT is(pg_temp.jobs(), 'pg_affiliate drain * * * * * CALL affiliate.drain_loop(''55 s'') t t; pg_affiliate rollup * * * * * CALL affiliate.rollup_catch_up() t t', 'schedules the same jobs');
 SELECT matches(affiliate._cron_hint(NULL), '^Run in the database of pg_cron: SELECT cron.schedule_in_database', 'where it is unknown');
