@@ -64,7 +64,9 @@ BEGIN
         LEFT JOIN affiliate.affiliate AS f ON f.affiliate_no = s.affiliate_no
         LEFT JOIN affiliate.campaign AS c ON c.campaign_no = s.campaign_no
         -- what moved to another place left a row of zeros here
-        WHERE (s.clicks, s.unique_clicks, s.registrations, s.conversions, s.events, s.gross, s.chargebacks, s.accrued, s.reversed, s.paid) <> (0, 0, 0, 0, 0, 0, 0, 0, 0, 0)$query$,
+        WHERE (s.clicks, s.unique_clicks, s.registrations, s.new_customers, s.conversions, s.purchases, s.resets, s.upgrades, s.events, s.started, s.failed, s.passed, s.funded)
+                <> (0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)
+           OR (s.gross, s.discount, s.refunds, s.refunded, s.chargebacks, s.charged_back, s.accrued, s.reversed, s.paid) <> (0, 0, 0, 0, 0, 0, 0, 0, 0)$query$,
         -- what is held today is a state, not an event of a day
         CASE basis WHEN 'sale' THEN 'sale date' ELSE 'event date' END,
         CASE basis WHEN 'sale' THEN 's.held' ELSE 'NULL::numeric' END,

@@ -1,7 +1,7 @@
 -- performance(): days of the program, views by sale and by event, groups, filters. What one transaction sees is above the
 -- watermark; test/storm/rollups shows the same of what is below.
 BEGIN;
-SELECT plan(37);
+SELECT plan(38);
 \ir _rig.sql
 
 -- sales, by the day in Berlin: 23:30 UTC is the next day, in summer 22:30 too
@@ -35,6 +35,9 @@ UPDATE affiliate.transaction SET status = 'chargeback', status_at = '2025-06-10'
 SELECT is(pg_temp.report('{month,affiliate}', '{conversions,chargebacks,charged_back,reversed}', filter => '{"affiliate": "bob"}'), '04-01 bob: conversions 1, chargebacks 1, charged_back 40, reversed 4', 'a chargeback by sale');
 SELECT is(pg_temp.report('{month,affiliate}', '{conversions,chargebacks,charged_back,reversed}', filter => '{"affiliate": "bob"}', basis => 'event'),
     '04-01 bob: conversions 1; 06-01 bob: chargebacks 1, charged_back 40, reversed 4', 'and by event');
+SELECT pg_temp.refund('s6', 30, '2025-06-21');
+SELECT is(pg_temp.report('{month,affiliate}', '{refunds,refunded,net_revenue}', '2025-06-01', '2025-07-01', '{"affiliate": null}', basis => 'event'), '06-01 nobody: refunds 1, refunded 30, net_revenue -30',
+    'a refund by event of a sale that paid nobody');
 
 -- a void sale never was; test facts are nobody's business
 SELECT pg_temp.buy('v', at => '2025-01-10', discount => 7), pg_temp.buy('w', at => '2025-01-10', discount => 7), pg_temp.buy('x', at => '2025-01-10', test => true);
