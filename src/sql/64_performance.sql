@@ -149,9 +149,11 @@ BEGIN
         PERFORM affiliate._refuse_argument('filter', filter::text, 'an object such as {"affiliate": "ann"}');
     END IF;
     FOR wanted IN
-        SELECT e.key, array_agg(coalesce(v.value #>> '{}', '')) AS names, bool_or(jsonb_typeof(v.value) NOT IN ('string', 'null')) AS is_odd
+        -- an empty array keeps nothing
+        SELECT e.key, coalesce(array_agg(coalesce(v.value #>> '{}', '')) FILTER (WHERE v.value IS NOT NULL), '{}') AS names,
+               bool_or(jsonb_typeof(v.value) NOT IN ('string', 'null')) AS is_odd
         FROM jsonb_each(filter) AS e
-        CROSS JOIN LATERAL jsonb_array_elements(CASE jsonb_typeof(e.value) WHEN 'array' THEN e.value ELSE jsonb_build_array(e.value) END) AS v (value)
+        LEFT JOIN LATERAL jsonb_array_elements(CASE jsonb_typeof(e.value) WHEN 'array' THEN e.value ELSE jsonb_build_array(e.value) END) AS v (value) ON true
         GROUP BY e.key ORDER BY e.key
     LOOP
         IF wanted.is_odd OR wanted.key NOT IN ('program', 'affiliate', 'campaign', 'product', 'country', 'conversion_type', 'method', 'currency') THEN

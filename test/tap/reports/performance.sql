@@ -1,7 +1,7 @@
 -- performance(): days of the program, views by sale and by event, groups, filters. What one transaction sees is above the
 -- watermark; test/storm/rollups shows the same of what is below.
 BEGIN;
-SELECT plan(38);
+SELECT plan(40);
 \ir _rig.sql
 
 -- sales, by the day in Berlin: 23:30 UTC is the next day, in summer 22:30 too
@@ -19,6 +19,9 @@ SELECT is(pg_temp.report('{affiliate}', '{conversions}', '2025-04-01', '2025-04-
 SELECT is(pg_temp.report('{affiliate}', '{conversions}', filter => '{"affiliate": "bob"}'), 'bob: conversions 1', 'filtered by affiliate');
 SELECT is(pg_temp.report('{affiliate}', '{conversions}', filter => '{"affiliate": ["bob", null], "product": ["p1"]}'), 'bob: conversions 1', 'by several, and nobody');
 SELECT is(pg_temp.report('{affiliate}', '{conversions}', filter => '{"method": ["coupon"], "conversion_type": "challenge_fee", "currency": "USD", "program": "main"}'), 'ann: conversions 4; bob: conversions 1', 'by what else there is');
+SELECT is(concat_ws('; ', pg_temp.report('{affiliate}', '{conversions}', filter => '{"affiliate": []}'), pg_temp.report('{affiliate}', '{conversions}', filter => '{"product": [], "program": "main"}')),
+    'nothing; nothing', 'by none of them');
+SELECT throws_ok($$SELECT * FROM affiliate.performance('2025-01-01', '2025-02-01', filter => '{"shoe": []}')$$, 'AF033', NULL, 'by none of what does not exist');
 SELECT is(pg_temp.report('{affiliate}', '{conversions}', filter => '{"product": "p1'' OR true --"}'), 'nothing', 'a filter is a value, whatever it contains');
 
 -- the two views of a refund: cooling-off is 48 hours
