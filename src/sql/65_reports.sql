@@ -103,7 +103,7 @@ $$;
 COMMENT ON FUNCTION affiliate.quality(text, date, date) IS 'What the customers of an affiliate are worth: rates of refunds, chargebacks, repeat purchases, resets, passed and funded evaluations.';
 
 --| Chargebacks per program, affiliate and currency: sales completed from `from_day` to before `to_day`, how many of them were
---| charged back by now and their share, the amounts lost, the commission taken back for it; and what is still at stake: sales
+--| charged back by now and their share, the amounts lost, the commission taken back of these sales; and what is still at stake: sales
 --| of the period with an open dispute, what the customers dispute and the commission that hangs on it.
 --| Amounts are in the currency of the sale, commissions in that of the program.
 --|
@@ -120,32 +120,58 @@ BEGIN
         SELECT p.program, p.affiliate, p.currency, p.conversions, p.chargebacks, p.charged_back
         FROM affiliate.performance(from_day, to_day, '{program,affiliate}') AS p
         WHERE p.conversions <> 0 OR p.chargebacks <> 0
-    ), disputed AS (
-        SELECT v.customer_id, v.transaction_id, v.kind, v.program_no, v.affiliate_no, v.currency, v.charged_back,
-               v.gross - v.refunded - v.charged_back AS left_over, o.is_open, o.amount, p.program_id
-        FROM (SELECT d.transaction_id, bool_or(d.outcome IS NULL) AS is_open, sum(abs(d.amount)) FILTER (WHERE d.outcome IS NULL) AS amount,
-                     bool_or(d.amount IS NULL) FILTER (WHERE d.outcome IS NULL) AS is_whole
-              FROM (SELECT coalesce(d.transaction_id, r.transaction_id) AS transaction_id, d.outcome, d.amount
-                    FROM affiliate.dispute AS d
-                    LEFT JOIN affiliate.transaction_ref AS r ON d.transaction_id IS NULL AND (r.source, r.kind, r.external_id) = (d.ref_source, d.ref_kind, d.ref_external_id)
-                    UNION ALL
-                    SELECT t.transaction_id, CASE s.effect WHEN 'chargeback' THEN 'lost' END, t.amount
-                    FROM affiliate.transaction AS t JOIN affiliate.transaction_status AS s USING (status) WHERE s.effect IN ('chargeback', 'disputed')) AS d
-              GROUP BY d.transaction_id) AS o
+    ), told AS ( -- by rows
+        SELECT coalesce(d.transaction_id, r.transaction_id) AS transaction_id, d.outcome, d.amount, coalesce(d.opened_at, d.recorded_at) AS opened_at
+        FROM affiliate.dispute AS d
+        LEFT JOIN affiliate.transaction_ref AS r ON d.transaction_id IS NULL AND (r.source, r.kind, r.external_id) = (d.ref_source, d.ref_kind, d.ref_external_id)
+    ), word AS ( -- by a status that the sale has or had, a chargeback transaction, an event
+        SELECT t.transaction_id, s.effect, coalesce(t.status_at, t.recorded_at) AS at
+        FROM (SELECT n.transaction_id, n.status, n.status_at, n.recorded_at FROM affiliate.transaction AS n
+              UNION ALL
+              SELECT n.transaction_id, n.status, n.status_at, n.recorded_at FROM affiliate.transaction_report AS n) AS t
+        JOIN affiliate.transaction_status AS s USING (status)
+        WHERE s.effect IN ('disputed', 'chargeback', 'dispute_won')
+        UNION ALL
+        SELECT t.original_transaction_id, y.effect, coalesce(t.refunded_at, t.completed_at, t.status_at, t.ordered_at, t.recorded_at)
+        FROM affiliate.transaction AS t JOIN affiliate.transaction_type AS y USING (transaction_type)
+        WHERE y.effect = 'chargeback' AND t.original_transaction_id IS NOT NULL
+        UNION ALL
+        SELECT e.transaction_id, 'chargeback', e.occurred_at
+        FROM affiliate.event AS e JOIN affiliate.event_type AS y USING (event_type)
+        WHERE y.effect = 'chargeback_filed' AND e.transaction_id IS NOT NULL
+    ), disputed AS ( -- open, as M3 has it: words are a dispute of their own where there are no rows, else they settle what was opened before
+        SELECT d.transaction_id, CASE WHEN bool_and(d.amount IS NOT NULL) THEN sum(abs(d.amount)) END AS amount
+        FROM told AS d
+        WHERE d.outcome IS NULL
+          AND NOT EXISTS (SELECT FROM word AS w WHERE w.transaction_id = d.transaction_id AND w.effect <> 'disputed' AND w.at >= d.opened_at)
+        GROUP BY d.transaction_id
+        UNION ALL
+        SELECT w.transaction_id, NULL
+        FROM (SELECT n.transaction_id, max(n.at) FILTER (WHERE n.effect = 'disputed') AS opened_at,
+                     coalesce(max(n.at) FILTER (WHERE n.effect = 'chargeback'), '-infinity') AS lost_at,
+                     coalesce(max(n.at) FILTER (WHERE n.effect = 'dispute_won'), '-infinity') AS won_at
+              FROM word AS n GROUP BY n.transaction_id) AS w
+        WHERE w.opened_at > w.won_at AND w.lost_at <= w.won_at AND NOT EXISTS (SELECT FROM told AS d WHERE d.transaction_id = w.transaction_id)
+    ), sale AS (
+        SELECT v.customer_id, v.transaction_id, v.kind, v.program_no, v.affiliate_no, v.currency, v.occurred_at, true AS is_lost, NULL::numeric AS disputed
+        FROM affiliate.conversion AS v WHERE v.charged_back_count <> 0 AND NOT v.is_test
+        UNION ALL
+        SELECT v.customer_id, v.transaction_id, v.kind, v.program_no, v.affiliate_no, v.currency, v.occurred_at, false, least(d.amount, v.gross - v.refunded - v.charged_back)
+        FROM disputed AS d
         JOIN affiliate.transaction AS t USING (transaction_id)
         LEFT JOIN affiliate.customer_alias AS a ON a.customer_id = t.customer_id
         JOIN affiliate.program AS p ON p.program_id = t.program_id
         JOIN affiliate.conversion AS v ON (v.customer_id, v.transaction_id, v.kind, v.program_no) = (coalesce(a.canonical_id, t.customer_id), t.transaction_id, 'transaction', p.program_no)
-        WHERE NOT v.is_test AND v.occurred_at >= from_day::timestamp AT TIME ZONE p.time_zone AND v.occurred_at < to_day::timestamp AT TIME ZONE p.time_zone
+        WHERE NOT v.is_test
     ), lines AS (
-        SELECT d.program_id AS program, f.affiliate_id AS affiliate, d.currency,
-               sum(c.reversed) FILTER (WHERE d.charged_back <> 0) AS reversed,
-               count(*) FILTER (WHERE d.is_open) AS open_disputes, sum(least(coalesce(d.amount, d.left_over), d.left_over)) FILTER (WHERE d.is_open) AS disputed,
-               sum(c.net) FILTER (WHERE d.is_open) AS at_stake
-        FROM disputed AS d
-        LEFT JOIN affiliate.affiliate AS f ON f.affiliate_no = d.affiliate_no
+        SELECT p.program_id AS program, f.affiliate_id AS affiliate, l.currency, sum(c.reversed) FILTER (WHERE l.is_lost) AS reversed,
+               count(*) FILTER (WHERE NOT l.is_lost) AS open_disputes, sum(l.disputed) AS disputed, sum(c.net) FILTER (WHERE NOT l.is_lost) AS at_stake
+        FROM sale AS l
+        JOIN affiliate.program AS p USING (program_no)
+        LEFT JOIN affiliate.affiliate AS f ON f.affiliate_no = l.affiliate_no
         CROSS JOIN LATERAL (SELECT sum(m.reversed) AS reversed, sum(m.accrued - m.reversed) AS net FROM affiliate.commission AS m
-                            WHERE (m.customer_id, m.subject_id, m.subject_kind, m.program_no) = (d.customer_id, d.transaction_id, d.kind, d.program_no)) AS c
+                            WHERE (m.customer_id, m.subject_id, m.subject_kind, m.program_no) = (l.customer_id, l.transaction_id, l.kind, l.program_no)) AS c
+        WHERE l.occurred_at >= from_day::timestamp AT TIME ZONE p.time_zone AND l.occurred_at < to_day::timestamp AT TIME ZONE p.time_zone
         GROUP BY 1, 2, 3
     )
     SELECT s.program, s.affiliate, s.currency, s.conversions, s.chargebacks, round(s.chargebacks / nullif(s.conversions, 0)::numeric, 6), s.charged_back,
