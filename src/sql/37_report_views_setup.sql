@@ -69,7 +69,8 @@ BEGIN
     EXECUTE 'CREATE OR REPLACE VIEW affiliate.refunds_and_disputes WITH (security_invoker = true) AS
         SELECT p.period AS day, p.program, p.affiliate, p.product, p.country, p.currency, p.refunds, p.refunded, p.chargebacks, p.charged_back, p.reversed
         FROM (' || affiliate._performance_query('{day,program,affiliate,product,country}', $$r.grain = 'day'$$, 'event') || ') AS p
-        WHERE (p.refunds, p.refunded, p.chargebacks, p.charged_back) <> (0, 0, 0, 0)';
+        -- commission is taken back in the program''s currency, and from uplines too: rows of their own
+        WHERE (p.refunds, p.refunded, p.chargebacks, p.charged_back, p.reversed) <> (0, 0, 0, 0, 0)';
 
     CREATE OR REPLACE VIEW affiliate.attribution_conflicts WITH (security_invoker = true) AS
     SELECT affiliate._month_of(affiliate._day(c.ordered_at, p.time_zone)) AS month, p.program_id AS program, f.affiliate_id AS affiliate,
@@ -81,7 +82,7 @@ BEGIN
     JOIN affiliate.affiliate AS o ON o.affiliate_no = t.affiliate_no AND o.affiliate_no IS DISTINCT FROM c.affiliate_no
     CROSS JOIN LATERAL (SELECT coalesce(sum(n.accrued - n.reversed), 0) AS net FROM affiliate.commission AS n
                         WHERE (n.customer_id, n.subject_id, n.subject_kind, n.program_no, n.level) = (c.customer_id, c.transaction_id, c.kind, c.program_no, 0)) AS m
-    WHERE c.is_conflict AND c.kind = 'transaction' AND NOT c.is_test
+    WHERE c.is_conflict AND c.kind = 'transaction' AND c.quantity <> 0 AND NOT c.is_test
     GROUP BY 1, 2, 3, 4, 5;
 
     CREATE OR REPLACE VIEW affiliate.assists WITH (security_invoker = true) AS
@@ -92,7 +93,7 @@ BEGIN
     CROSS JOIN LATERAL (SELECT DISTINCT (t.candidate ->> 'affiliate_no')::integer AS affiliate_no, t.candidate ->> 'method' AS method, t.candidate ->> 'code' AS code
                         FROM jsonb_array_elements(c.candidates) AS t (candidate)) AS t
     JOIN affiliate.affiliate AS o ON o.affiliate_no = t.affiliate_no AND o.affiliate_no IS DISTINCT FROM c.affiliate_no
-    WHERE c.kind = 'transaction' AND NOT c.is_test
+    WHERE c.kind = 'transaction' AND c.quantity <> 0 AND NOT c.is_test
     GROUP BY 1, 2, 3, 4, 5, 6;
 
     CREATE OR REPLACE VIEW affiliate.review_share WITH (security_invoker = true) AS
