@@ -6,9 +6,13 @@
 -- When that changes, everything of it moves. So what streams add between two transaction ids is, for each conversion
 -- written between them, all that it is below the second less all that it was below the first.
 
+-- Near the ends of what timestamptz holds AT TIME ZONE and date_trunc() raise: one row that cannot be taken back would end
+-- all reports. Not STRICT, so that it is inlined.
 CREATE FUNCTION affiliate._day(at timestamptz, time_zone text) RETURNS date
-LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
-RETURN (at AT TIME ZONE time_zone)::date;
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN CASE WHEN at < '4000-01-01 00:00:00+00 BC'::timestamptz THEN '4000-01-01 BC'::date
+            WHEN at > '290000-01-01 00:00:00+00'::timestamptz THEN '290000-01-01'::date
+            ELSE (at AT TIME ZONE time_zone)::date END;
 COMMENT ON FUNCTION affiliate._day(timestamptz, text) IS 'The day of an instant in a time zone.';
 
 -- from_xid null: of all rows. Rows of other clusters were counted when the rollups were built in this one.

@@ -1,7 +1,7 @@
 -- performance(): days of the program, views by sale and by event, groups, filters. What one transaction sees is above the
 -- watermark; test/storm/rollups shows the same of what is below.
 BEGIN;
-SELECT plan(40);
+SELECT plan(41);
 \ir _rig.sql
 
 -- sales, by the day in Berlin: 23:30 UTC is the next day, in summer 22:30 too
@@ -100,6 +100,14 @@ UPDATE affiliate.click SET visitor_id = 'v1', customer_id = 'x' WHERE click_id =
 SELECT is(pg_temp.report('{affiliate}', '{clicks,unique_clicks}', '2025-09-06', '2025-09-07'), 'ann: clicks 3, unique_clicks 3', 'who clicked becomes known: the click counts as it came');
 SELECT is(pg_temp.report('{affiliate}', '{clicks,conversions,conversion_rate,earnings_per_click}', filter => '{"affiliate": "bob"}'),
     'bob: clicks 1, conversions 2, conversion_rate 2, earnings_per_click 10', 'rates');
+
+-- the ends of time, in zones where their days do not exist
+SELECT pg_temp.program(p.id) FROM (VALUES ('early'), ('late')) AS p (id);
+UPDATE affiliate.program SET time_zone = CASE program_id WHEN 'early' THEN 'America/New_York' ELSE 'Asia/Tokyo' END WHERE program_id IN ('early', 'late');
+SELECT pg_temp.buy('t1', program => 'early', at => '4714-11-24 00:00Z BC'), pg_temp.buy('t2', program => 'late', at => '294276-12-31 23:59Z');
+INSERT INTO affiliate.click (program_id, click_id, visitor_id, clicked_at) VALUES ('early', 't1', 'v', '4714-11-24 00:00Z BC'), ('late', 't2', 'v', '294276-12-31 23:59Z');
+SELECT is(pg_temp.lines($$SELECT program, clicks, conversions FROM affiliate.performance('-infinity', 'infinity', '{program}', '{"program": ["early", "late"]}') ORDER BY 1$$),
+    'early,1,1; late,1,1', 'facts at the ends of time stand at the ends of reports');
 
 -- refused
 SELECT throws_ok($$SELECT * FROM affiliate.performance('2025-01-01', '2025-02-01', '{week}')$$, 'AF033', 'invalid value for argument "group_by": "{week}"', 'a group that does not exist');
