@@ -53,22 +53,22 @@ BEGIN
     ) AS h;
 
     EXECUTE 'CREATE OR REPLACE VIEW affiliate.performance_daily WITH (security_invoker = true) AS '
-        || affiliate._performance_query('{day,program,affiliate,campaign,product,country,conversion_type,method}', $$r.grain = 'day' AND r.basis = 'sale'$$, 'sale');
+        || affiliate._performance_query('{period,program,affiliate,campaign,product,country,conversion_type,method}', $$r.grain = 'day' AND r.basis = 'sale'$$, 'sale');
     EXECUTE 'CREATE OR REPLACE VIEW affiliate.performance_monthly WITH (security_invoker = true) AS '
-        || affiliate._performance_query('{month,program,affiliate,campaign,product,country,conversion_type,method}', $$r.grain = 'month' AND r.basis = 'sale'$$, 'sale');
+        || affiliate._performance_query('{period,program,affiliate,campaign,product,country,conversion_type,method}', $$r.grain = 'month' AND r.basis = 'sale'$$, 'sale');
     EXECUTE 'CREATE OR REPLACE VIEW affiliate.performance_daily_by_event WITH (security_invoker = true) AS '
-        || affiliate._performance_query('{day,program,affiliate,campaign,product,country,conversion_type,method}', $$r.grain = 'day'$$, 'event');
+        || affiliate._performance_query('{period,program,affiliate,campaign,product,country,conversion_type,method}', $$r.grain = 'day'$$, 'event');
     EXECUTE 'CREATE OR REPLACE VIEW affiliate.performance_monthly_by_event WITH (security_invoker = true) AS '
-        || affiliate._performance_query('{month,program,affiliate,campaign,product,country,conversion_type,method}', $$r.grain = 'month'$$, 'event');
+        || affiliate._performance_query('{period,program,affiliate,campaign,product,country,conversion_type,method}', $$r.grain = 'month'$$, 'event');
 
     EXECUTE 'CREATE OR REPLACE VIEW affiliate.attribution_share WITH (security_invoker = true) AS
         SELECT p.period AS month, p.program, coalesce(p.method, ''none'') AS method, p.currency, p.conversions,
                round(p.conversions / nullif(sum(p.conversions) OVER (PARTITION BY p.period, p.program, p.currency), 0), 6) AS share,
                p.gross, p.net_revenue, p.net_commission
-        FROM (' || affiliate._performance_query('{month,program,method}', $$r.grain = 'month' AND r.basis = 'sale' AND r.kind = 'transaction'$$, 'sale') || ') AS p';
+        FROM (' || affiliate._performance_query('{period,program,method}', $$r.grain = 'month' AND r.basis = 'sale' AND r.kind = 'transaction'$$, 'sale') || ') AS p';
     EXECUTE 'CREATE OR REPLACE VIEW affiliate.refunds_and_disputes WITH (security_invoker = true) AS
         SELECT p.period AS day, p.program, p.affiliate, p.product, p.country, p.currency, p.refunds, p.refunded, p.chargebacks, p.charged_back, p.reversed
-        FROM (' || affiliate._performance_query('{day,program,affiliate,product,country}', $$r.grain = 'day'$$, 'event') || ') AS p
+        FROM (' || affiliate._performance_query('{period,program,affiliate,product,country}', $$r.grain = 'day'$$, 'event') || ') AS p
         -- commission is taken back in the program''s currency, and from uplines too: rows of their own
         WHERE (p.refunds, p.refunded, p.chargebacks, p.charged_back, p.reversed) <> (0, 0, 0, 0, 0)';
 

@@ -5,7 +5,8 @@ LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    period text := CASE WHEN 'day' = ANY (group_by) THEN 'r.period' WHEN 'month' = ANY (group_by) THEN 'date_trunc(''month'', r.period)::date' END;
+    -- period: of the rows as they are, so that a condition on it finds them by the key
+    period text := CASE WHEN group_by && '{day,period}' THEN 'r.period' WHEN 'month' = ANY (group_by) THEN 'date_trunc(''month'', r.period)::date' END;
     keys text;
     grouped text;
 BEGIN

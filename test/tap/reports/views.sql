@@ -1,6 +1,6 @@
 -- The views of reports: names, comments, and what each says.
 BEGIN;
-SELECT plan(16);
+SELECT plan(17);
 \ir _rig.sql
 UPDATE affiliate.program SET later_coupon = 'keep', later_click = 'keep' WHERE program_id = 'main';
 SELECT is_empty($$SELECT c.relname, a.attname FROM pg_class AS c JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum > 0
@@ -45,5 +45,16 @@ SELECT pg_temp.drain();
 SELECT is(pg_temp.lines($$SELECT affiliate, currency, refunds, refunded, trim_scale(reversed) FROM affiliate.refunds_and_disputes WHERE day = '2025-06-20' ORDER BY 1, 2$$),
     'cyd,EUR,1,50,0; cyd,USD,0,0,7.5; dan,USD,0,0,1.5', 'a refund in its currency, what commissions lost by it in theirs');
 SELECT is_empty($$SELECT FROM affiliate.attribution_conflicts WHERE month = '2025-06-01' UNION ALL SELECT FROM affiliate.assists WHERE month = '2025-06-01'$$, 'void and pending sales are no conflicts');
+
+CREATE FUNCTION pg_temp.plan_of_query(query text) RETURNS SETOF text LANGUAGE plpgsql AS $$
+BEGIN
+    RETURN QUERY EXECUTE 'EXPLAIN (COSTS off) ' || query;
+END
+$$;
+SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off;
+SELECT is_empty($$SELECT v.name FROM unnest('{performance_daily,performance_monthly,performance_daily_by_event,performance_monthly_by_event,attribution_share,refunds_and_disputes}'::text[]) AS v (name)
+    WHERE NOT EXISTS (SELECT FROM pg_temp.plan_of_query(format('SELECT * FROM affiliate.%I WHERE %s >= ''2025-04-01''', v.name,
+        CASE v.name WHEN 'attribution_share' THEN 'month' WHEN 'refunds_and_disputes' THEN 'day' ELSE 'period' END)) AS p WHERE p ~ 'Index Cond: .*grain = .*period >= ')$$,
+    'a condition on the period finds its rollups by the key');
 SELECT * FROM finish();
 ROLLBACK;
