@@ -1,7 +1,8 @@
 -- Reports with a question of their own, over performance() and the decisions.
 
 --| The `n` best affiliates of a period by a number that `affiliate.performance` gives, for example `net_revenue`,
---| `new_customers`, `net_commission`, `clicks`, `passed` or `funded_rate`; ranked within each currency.
+--| `new_customers`, `net_commission`, `clicks`, `passed` or `funded_rate`; ranked within each currency. Equal ones share a
+--| rank, so there may be more than `n`; affiliates of whom it is 0 are not listed.
 --|
 --| Errors: `AF033` there is no such number, or n is not positive.
 CREATE FUNCTION affiliate.top_affiliates(from_day date, to_day date, metric text DEFAULT 'net_revenue', n integer DEFAULT 10)
@@ -26,7 +27,7 @@ BEGIN
                 FROM affiliate.performance(from_day, to_day, '{affiliate}') AS m
                 WHERE m.affiliate IS NOT NULL) AS p
           JOIN affiliate.affiliate AS f ON f.affiliate_id = p.affiliate
-          WHERE p.value IS NOT NULL) AS r
+          WHERE p.value <> 0) AS r
     WHERE r.rank <= n
     ORDER BY r.currency, r.rank, r.affiliate;
 END

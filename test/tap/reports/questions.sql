@@ -1,6 +1,6 @@
 -- top_affiliates, funnel, quality, chargeback_report and metrics.
 BEGIN;
-SELECT plan(22);
+SELECT plan(23);
 \ir _rig.sql
 SELECT pg_temp.buy(id, 'ANN', account.at) FROM (VALUES ('a1', timestamptz '2025-03-05'), ('a2', '2025-03-06'), ('a3', '2025-03-07')) AS account (id, at);
 SELECT pg_temp.buy('b1', 'BOB', amount => 500);
@@ -18,6 +18,7 @@ SELECT pg_temp.drain();
 
 SELECT is(pg_temp.lines($$SELECT rank, affiliate, currency, value FROM affiliate.top_affiliates('2025-03-01', '2025-04-01')$$), '1,bob,USD,500; 2,ann,USD,250', 'top_affiliates by net revenue');
 SELECT is(pg_temp.lines($$SELECT affiliate, value FROM affiliate.top_affiliates('2025-03-01', '2025-04-01', 'conversions', 1)$$), 'ann,4', 'by another number, the first');
+SELECT is(pg_temp.lines($$SELECT affiliate, value FROM affiliate.top_affiliates('2025-03-01', '2025-04-01', 'resets')$$), 'ann,1', 'who has none is not among the best');
 SELECT throws_ok($$SELECT * FROM affiliate.top_affiliates('2025-03-01', '2025-04-01', 'beauty')$$, 'AF033', 'invalid value for argument "metric": "beauty"', 'a number that does not exist');
 SELECT throws_ok($$SELECT * FROM affiliate.top_affiliates('2025-03-01', '2025-04-01', n => 0)$$, 'AF033', NULL, 'no affiliates');
 
