@@ -47,8 +47,7 @@ BEGIN
     UNION ALL
     SELECT 'pg_affiliate_failed_jobs_1d', '{}', affiliate._failed_jobs() WHERE affiliate._failed_jobs() IS NOT NULL
     UNION ALL
-    SELECT 'pg_affiliate_oldest_transaction_seconds', '{}', coalesce(extract(epoch FROM at - min(a.xact_start)), 0)
-    FROM pg_stat_activity AS a WHERE a.backend_xid IS NOT NULL AND a.datname = current_database();
+    SELECT 'pg_affiliate_oldest_transaction_seconds', '{}', coalesce(extract(epoch FROM at - affiliate._oldest_transaction()), 0);
 END
 $$;
 COMMENT ON FUNCTION affiliate.metrics() IS 'The state of the installation as numbers, for a Prometheus SQL exporter.';
