@@ -61,12 +61,13 @@ BEGIN
         SELECT p.period AS month, p.program, coalesce(p.method, ''none'') AS method, p.currency, p.conversions,
                round(p.conversions / nullif(sum(p.conversions) OVER (PARTITION BY p.period, p.program, p.currency), 0), 6) AS share,
                p.gross, p.net_revenue, p.net_commission
-        FROM (' || affiliate._performance_query('{month,program,method}', $$r.grain = 'month' AND r.basis = 'sale' AND r.kind = 'transaction'$$, 'sale') || ') AS p';
+        FROM (' || affiliate._performance_query('{period,program,method}', $$r.grain = 'month' AND r.basis = 'sale' AND r.kind = 'transaction'$$, 'sale') || ') AS p';
     EXECUTE 'CREATE OR REPLACE VIEW affiliate.refunds_and_disputes WITH (security_invoker = true) AS
         SELECT p.period AS day, p.program, p.affiliate, p.product, p.country, p.currency, p.refunds, p.refunded, p.chargebacks, p.charged_back, p.reversed, f.name AS affiliate_name
-        FROM (' || affiliate._performance_query('{day,program,affiliate,product,country}', $$r.grain = 'day'$$, 'event') || ') AS p
+        FROM (' || affiliate._performance_query('{period,program,affiliate,product,country}', $$r.grain = 'day'$$, 'event') || ') AS p
         LEFT JOIN affiliate.affiliate AS f ON f.affiliate_id = p.affiliate
-        WHERE (p.refunds, p.refunded, p.chargebacks, p.charged_back) <> (0, 0, 0, 0)';
+        -- commission is taken back in the program''s currency, and from uplines too: rows of their own
+        WHERE (p.refunds, p.refunded, p.chargebacks, p.charged_back, p.reversed) <> (0, 0, 0, 0, 0)';
 
     CREATE OR REPLACE VIEW affiliate.attribution_conflicts WITH (security_invoker = true) AS
     SELECT affiliate._month_of(affiliate._day(c.ordered_at, p.time_zone)) AS month, p.program_id AS program, f.affiliate_id AS affiliate,
@@ -79,7 +80,7 @@ BEGIN
     JOIN affiliate.affiliate AS o ON o.affiliate_no = t.affiliate_no AND o.affiliate_no IS DISTINCT FROM c.affiliate_no
     CROSS JOIN LATERAL (SELECT coalesce(sum(n.accrued - n.reversed), 0) AS net FROM affiliate.commission AS n
                         WHERE (n.customer_id, n.subject_id, n.subject_kind, n.program_no, n.level) = (c.customer_id, c.transaction_id, c.kind, c.program_no, 0)) AS m
-    WHERE c.is_conflict AND c.kind = 'transaction' AND NOT c.is_test
+    WHERE c.is_conflict AND c.kind = 'transaction' AND c.quantity <> 0 AND NOT c.is_test
     GROUP BY 1, 2, 3, 4, 5, f.name, o.name;
 
     CREATE OR REPLACE VIEW affiliate.assists WITH (security_invoker = true) AS
@@ -90,7 +91,7 @@ BEGIN
     CROSS JOIN LATERAL (SELECT DISTINCT (t.candidate ->> 'affiliate_no')::integer AS affiliate_no, t.candidate ->> 'method' AS method, t.candidate ->> 'code' AS code
                         FROM jsonb_array_elements(c.candidates) AS t (candidate)) AS t
     JOIN affiliate.affiliate AS o ON o.affiliate_no = t.affiliate_no AND o.affiliate_no IS DISTINCT FROM c.affiliate_no
-    WHERE c.kind = 'transaction' AND NOT c.is_test
+    WHERE c.kind = 'transaction' AND c.quantity <> 0 AND NOT c.is_test
     GROUP BY 1, 2, 3, 4, 5, 6, o.name;
 
     CREATE OR REPLACE VIEW affiliate.review_share WITH (security_invoker = true) AS
@@ -129,7 +130,7 @@ BEGIN
         LEFT JOIN affiliate.affiliate AS f ON f.affiliate_id = s.affiliate
         LEFT JOIN affiliate.campaign AS c ON (c.program_no, c.campaign_id) = (p.program_no, s.campaign)
         LEFT JOIN affiliate.product AS d ON (d.program_no, d.product_id) = (p.program_no, s.product)',
-        affiliate._performance_query(ARRAY[unit] || '{program,affiliate,campaign,product,country,conversion_type,method}'::text[],
+        affiliate._performance_query('{period,program,affiliate,campaign,product,country,conversion_type,method}',
             format('r.grain = %L', unit) || CASE basis WHEN 'sale' THEN $c$ AND r.basis = 'sale'$c$ ELSE '' END, basis));
 END
 $$;

@@ -6,9 +6,13 @@
 -- When that changes, everything of it moves. So what streams add between two transaction ids is, for each conversion
 -- written between them, all that it is below the second less all that it was below the first.
 
+-- Near the ends of what timestamptz holds AT TIME ZONE and date_trunc() raise: one row that cannot be taken back would end
+-- all reports. Not STRICT, so that it is inlined.
 CREATE FUNCTION affiliate._day(at timestamptz, time_zone text) RETURNS date
-LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
-RETURN (at AT TIME ZONE time_zone)::date;
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN CASE WHEN at < '4000-01-01 00:00:00+00 BC'::timestamptz THEN '4000-01-01 BC'::date
+            WHEN at > '290000-01-01 00:00:00+00'::timestamptz THEN '290000-01-01'::date
+            ELSE (at AT TIME ZONE time_zone)::date END;
 COMMENT ON FUNCTION affiliate._day(timestamptz, text) IS 'The day of an instant in a time zone.';
 
 -- from_xid null: of all rows. Rows of other clusters were counted when the rollups were built in this one.
@@ -208,8 +212,11 @@ BEGIN
         SELECT c.click_id, c.program_id, c.link_id, c.affiliate_id, c.campaign_id, c.country, c.visitor_id, c.visitor_added, c.clicked_at, true FROM fresh AS c
         UNION ALL
         SELECT c.click_id, c.program_id, c.link_id, c.affiliate_id, c.campaign_id, c.country, c.visitor_id, c.visitor_added, c.clicked_at, false
-        FROM (SELECT DISTINCT f.visitor_id FROM fresh AS f WHERE NOT f.visitor_added AND f.visitor_id IS NOT NULL) AS v
-        JOIN affiliate.click AS c ON c.visitor_id = v.visitor_id
+        -- of the same days, whatever the time zone: one visitor id may stand for many people
+        FROM (SELECT f.visitor_id, CASE WHEN min(f.clicked_at) > '4000-01-01 00:00:00+00 BC' THEN min(f.clicked_at) - interval '2 days' ELSE '-infinity' END AS from_time,
+                     CASE WHEN max(f.clicked_at) < '290000-01-01 00:00:00+00' THEN max(f.clicked_at) + interval '2 days' ELSE 'infinity' END AS to_time
+              FROM fresh AS f WHERE NOT f.visitor_added AND f.visitor_id IS NOT NULL GROUP BY f.visitor_id) AS v
+        JOIN affiliate.click AS c ON c.visitor_id = v.visitor_id AND c.clicked_at BETWEEN v.from_time AND v.to_time
         WHERE NOT c.is_test AND NOT c.visitor_added AND (c.cluster <> here OR coalesce(c.inserted_xid, c.written_xid) < from_xid);
     END IF;
 END

@@ -219,7 +219,9 @@ DECLARE
 BEGIN
     RETURN (SELECT count(*) FROM affiliate.conversion_entry AS c WHERE c.cluster = here AND c.written_xid >= from_xid AND c.written_xid < until_xid)
          + (SELECT count(*) FROM affiliate.entry AS e WHERE e.cluster = here AND e.written_xid >= from_xid AND e.written_xid < until_xid)
-         + (SELECT count(*) FROM affiliate.click AS c WHERE c.cluster = here AND c.written_xid >= from_xid AND coalesce(c.inserted_xid, c.written_xid) < until_xid);
+         -- a click whose customer became known counts where it was inserted, maybe long ago
+         + (SELECT count(*) FROM affiliate.click AS c WHERE c.cluster = here AND c.written_xid >= from_xid
+            AND coalesce(c.inserted_xid, c.written_xid) >= from_xid AND coalesce(c.inserted_xid, c.written_xid) < until_xid);
 END
 $$;
 COMMENT ON FUNCTION affiliate._written_rows(xid8, xid8) IS 'How many rows the streams have between two transaction ids.';

@@ -5,7 +5,8 @@ LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    period text := CASE WHEN 'day' = ANY (group_by) THEN 'r.period' WHEN 'month' = ANY (group_by) THEN 'date_trunc(''month'', r.period)::date' END;
+    -- period: of the rows as they are, so that a condition on it finds them by the key
+    period text := CASE WHEN group_by && '{day,period}' THEN 'r.period' WHEN 'month' = ANY (group_by) THEN 'date_trunc(''month'', r.period)::date' END;
     keys text;
     grouped text;
 BEGIN
@@ -64,7 +65,9 @@ BEGIN
         LEFT JOIN affiliate.affiliate AS f ON f.affiliate_no = s.affiliate_no
         LEFT JOIN affiliate.campaign AS c ON c.campaign_no = s.campaign_no
         -- what moved to another place left a row of zeros here
-        WHERE (s.clicks, s.unique_clicks, s.registrations, s.conversions, s.events, s.gross, s.chargebacks, s.accrued, s.reversed, s.paid) <> (0, 0, 0, 0, 0, 0, 0, 0, 0, 0)$query$,
+        WHERE (s.clicks, s.unique_clicks, s.registrations, s.new_customers, s.conversions, s.purchases, s.resets, s.upgrades, s.events, s.started, s.failed, s.passed, s.funded)
+                <> (0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)
+           OR (s.gross, s.discount, s.refunds, s.refunded, s.chargebacks, s.charged_back, s.accrued, s.reversed, s.paid) <> (0, 0, 0, 0, 0, 0, 0, 0, 0)$query$,
         -- what is held today is a state, not an event of a day
         CASE basis WHEN 'sale' THEN 'sale date' ELSE 'event date' END,
         CASE basis WHEN 'sale' THEN 's.held' ELSE 'NULL::numeric' END,
@@ -147,9 +150,11 @@ BEGIN
         PERFORM affiliate._refuse_argument('filter', filter::text, 'an object such as {"affiliate": "ann"}');
     END IF;
     FOR wanted IN
-        SELECT e.key, array_agg(coalesce(v.value #>> '{}', '')) AS names, bool_or(jsonb_typeof(v.value) NOT IN ('string', 'null')) AS is_odd
+        -- an empty array keeps nothing
+        SELECT e.key, coalesce(array_agg(coalesce(v.value #>> '{}', '')) FILTER (WHERE v.value IS NOT NULL), '{}') AS names,
+               bool_or(jsonb_typeof(v.value) NOT IN ('string', 'null')) AS is_odd
         FROM jsonb_each(filter) AS e
-        CROSS JOIN LATERAL jsonb_array_elements(CASE jsonb_typeof(e.value) WHEN 'array' THEN e.value ELSE jsonb_build_array(e.value) END) AS v (value)
+        LEFT JOIN LATERAL jsonb_array_elements(CASE jsonb_typeof(e.value) WHEN 'array' THEN e.value ELSE jsonb_build_array(e.value) END) AS v (value) ON true
         GROUP BY e.key ORDER BY e.key
     LOOP
         IF wanted.is_odd OR wanted.key NOT IN ('program', 'affiliate', 'campaign', 'product', 'country', 'conversion_type', 'method', 'currency') THEN

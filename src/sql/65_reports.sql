@@ -1,7 +1,8 @@
 -- Reports with a question of their own, over performance() and the decisions.
 
 --| The `n` best affiliates of a period by a number that `affiliate.performance` gives, for example `net_revenue`,
---| `new_customers`, `net_commission`, `clicks`, `passed` or `funded_rate`; ranked within each currency.
+--| `new_customers`, `net_commission`, `clicks`, `passed` or `funded_rate`; ranked within each currency. Equal ones share a
+--| rank, so there may be more than `n`; affiliates of whom it is 0 are not listed.
 --|
 --| Errors: `AF033` there is no such number, or n is not positive.
 CREATE FUNCTION affiliate.top_affiliates(from_day date, to_day date, metric text DEFAULT 'net_revenue', n integer DEFAULT 10)
@@ -26,7 +27,7 @@ BEGIN
                 FROM affiliate.performance(from_day, to_day, '{affiliate}') AS m
                 WHERE m.affiliate IS NOT NULL) AS p
           JOIN affiliate.affiliate AS f ON f.affiliate_id = p.affiliate
-          WHERE p.value IS NOT NULL) AS r
+          WHERE p.value <> 0) AS r
     WHERE r.rank <= n
     ORDER BY r.currency, r.rank, r.affiliate;
 END
@@ -103,8 +104,8 @@ $$;
 COMMENT ON FUNCTION affiliate.quality(text, date, date) IS 'What the customers of an affiliate are worth: rates of refunds, chargebacks, repeat purchases, resets, passed and funded evaluations.';
 
 --| Chargebacks per program, affiliate and currency: sales completed from `from_day` to before `to_day`, how many of them were
---| charged back by now and their share, the amounts lost, and the commission taken back of these sales; and what is still at
---| stake: sales of the period with an open dispute, what the customers dispute and the commission that hangs on it.
+--| charged back by now and their share, the amounts lost, the commission taken back of these sales; and what is still at stake: sales
+--| of the period with an open dispute, what the customers dispute and the commission that hangs on it.
 --| Amounts are in the currency of the sale, commissions in that of the program.
 --|
 --| Errors: `AF033` no day.
@@ -120,30 +121,58 @@ BEGIN
         SELECT p.program, p.affiliate, p.currency, p.conversions, p.chargebacks, p.charged_back
         FROM affiliate.performance(from_day, to_day, '{program,affiliate}') AS p
         WHERE p.conversions <> 0 OR p.chargebacks <> 0
-    ), dispute AS (
-        SELECT coalesce(d.transaction_id, r.transaction_id) AS transaction_id, d.outcome IS NULL AS is_open, d.amount
+    ), told AS ( -- by rows
+        SELECT coalesce(d.transaction_id, r.transaction_id) AS transaction_id, d.outcome, d.amount, coalesce(d.opened_at, d.recorded_at) AS opened_at
         FROM affiliate.dispute AS d
         LEFT JOIN affiliate.transaction_ref AS r ON d.transaction_id IS NULL AND (r.source, r.kind, r.external_id) = (d.ref_source, d.ref_kind, d.ref_external_id)
-    ), open_dispute AS ( -- without an amount all of it is disputed; a status speaks where there is no dispute row (M3)
-        SELECT d.transaction_id, CASE WHEN bool_and(d.amount IS NOT NULL) THEN sum(abs(d.amount)) END AS amount
-        FROM dispute AS d WHERE d.is_open GROUP BY d.transaction_id
+    ), word AS ( -- by a status that the sale has or had, a chargeback transaction, an event
+        SELECT t.transaction_id, s.effect, coalesce(t.status_at, t.recorded_at) AS at
+        FROM (SELECT n.transaction_id, n.status, n.status_at, n.recorded_at FROM affiliate.transaction AS n
+              UNION ALL
+              SELECT n.transaction_id, n.status, n.status_at, n.recorded_at FROM affiliate.transaction_report AS n) AS t
+        JOIN affiliate.transaction_status AS s USING (status)
+        WHERE s.effect IN ('disputed', 'chargeback', 'dispute_won')
         UNION ALL
-        SELECT t.transaction_id, NULL
-        FROM affiliate.transaction AS t JOIN affiliate.transaction_status AS s USING (status)
-        WHERE s.effect = 'disputed' AND NOT EXISTS (SELECT FROM dispute AS d WHERE d.transaction_id = t.transaction_id)
+        SELECT t.original_transaction_id, y.effect, coalesce(t.refunded_at, t.completed_at, t.status_at, t.ordered_at, t.recorded_at)
+        FROM affiliate.transaction AS t JOIN affiliate.transaction_type AS y USING (transaction_type)
+        WHERE y.effect = 'chargeback' AND t.original_transaction_id IS NOT NULL
+        UNION ALL
+        SELECT e.transaction_id, 'chargeback', e.occurred_at
+        FROM affiliate.event AS e JOIN affiliate.event_type AS y USING (event_type)
+        WHERE y.effect = 'chargeback_filed' AND e.transaction_id IS NOT NULL
+    ), disputed AS ( -- open, as M3 has it: words are a dispute of their own where there are no rows, else they settle what was opened before
+        SELECT d.transaction_id, CASE WHEN bool_and(d.amount IS NOT NULL) THEN sum(abs(d.amount)) END AS amount
+        FROM told AS d
+        WHERE d.outcome IS NULL
+          AND NOT EXISTS (SELECT FROM word AS w WHERE w.transaction_id = d.transaction_id AND w.effect <> 'disputed' AND w.at >= d.opened_at)
+        GROUP BY d.transaction_id
+        UNION ALL
+        SELECT w.transaction_id, NULL
+        FROM (SELECT n.transaction_id, max(n.at) FILTER (WHERE n.effect = 'disputed') AS opened_at,
+                     coalesce(max(n.at) FILTER (WHERE n.effect = 'chargeback'), '-infinity') AS lost_at,
+                     coalesce(max(n.at) FILTER (WHERE n.effect = 'dispute_won'), '-infinity') AS won_at
+              FROM word AS n GROUP BY n.transaction_id) AS w
+        WHERE w.opened_at > w.won_at AND w.lost_at <= w.won_at AND NOT EXISTS (SELECT FROM told AS d WHERE d.transaction_id = w.transaction_id)
+    ), sale AS (
+        SELECT v.customer_id, v.transaction_id, v.kind, v.program_no, v.affiliate_no, v.currency, v.occurred_at, true AS is_lost, NULL::numeric AS disputed
+        FROM affiliate.conversion AS v WHERE v.charged_back_count <> 0 AND NOT v.is_test
+        UNION ALL
+        SELECT v.customer_id, v.transaction_id, v.kind, v.program_no, v.affiliate_no, v.currency, v.occurred_at, false, least(d.amount, v.gross - v.refunded - v.charged_back)
+        FROM disputed AS d
+        JOIN affiliate.transaction AS t USING (transaction_id)
+        LEFT JOIN affiliate.customer_alias AS a ON a.customer_id = t.customer_id
+        JOIN affiliate.program AS p ON p.program_id = t.program_id
+        JOIN affiliate.conversion AS v ON (v.customer_id, v.transaction_id, v.kind, v.program_no) = (coalesce(a.canonical_id, t.customer_id), t.transaction_id, 'transaction', p.program_no)
+        WHERE NOT v.is_test
     ), lines AS (
-        SELECT p.program_id AS program, f.affiliate_id AS affiliate, v.currency, sum(c.reversed) FILTER (WHERE v.charged_back <> 0) AS reversed,
-               count(o.transaction_id) AS open_disputes, sum(least(coalesce(o.amount, l.amount), l.amount)) FILTER (WHERE o.transaction_id IS NOT NULL) AS disputed,
-               sum(c.net) FILTER (WHERE o.transaction_id IS NOT NULL) AS at_stake
-        FROM affiliate.conversion AS v
+        SELECT p.program_id AS program, f.affiliate_id AS affiliate, l.currency, sum(c.reversed) FILTER (WHERE l.is_lost) AS reversed,
+               count(*) FILTER (WHERE NOT l.is_lost) AS open_disputes, sum(l.disputed) AS disputed, sum(c.net) FILTER (WHERE NOT l.is_lost) AS at_stake
+        FROM sale AS l
         JOIN affiliate.program AS p USING (program_no)
-        LEFT JOIN affiliate.affiliate AS f USING (affiliate_no)
-        LEFT JOIN open_dispute AS o USING (transaction_id)
-        CROSS JOIN LATERAL (SELECT v.gross - v.refunded - v.charged_back AS amount) AS l
+        LEFT JOIN affiliate.affiliate AS f ON f.affiliate_no = l.affiliate_no
         CROSS JOIN LATERAL (SELECT sum(m.reversed) AS reversed, sum(m.accrued - m.reversed) AS net FROM affiliate.commission AS m
-                            WHERE (m.customer_id, m.subject_id, m.subject_kind, m.program_no) = (v.customer_id, v.transaction_id, v.kind, v.program_no)) AS c
-        WHERE v.kind = 'transaction' AND v.quantity <> 0 AND NOT v.is_test AND (v.charged_back <> 0 OR o.transaction_id IS NOT NULL)
-          AND v.occurred_at >= from_day::timestamp AT TIME ZONE p.time_zone AND v.occurred_at < to_day::timestamp AT TIME ZONE p.time_zone
+                            WHERE (m.customer_id, m.subject_id, m.subject_kind, m.program_no) = (l.customer_id, l.transaction_id, l.kind, l.program_no)) AS c
+        WHERE l.occurred_at >= from_day::timestamp AT TIME ZONE p.time_zone AND l.occurred_at < to_day::timestamp AT TIME ZONE p.time_zone
         GROUP BY 1, 2, 3
     )
     SELECT s.program, s.affiliate, s.currency, s.conversions, s.chargebacks, round(s.chargebacks / nullif(s.conversions, 0)::numeric, 6), s.charged_back,

@@ -11,14 +11,14 @@ DECLARE
     drained record;
     rollups record;
     at timestamptz := clock_timestamp();
-    oldest constant interval := at - affiliate._oldest_transaction_at();
+    oldest timestamptz := affiliate._oldest_transaction();
 BEGIN
     SELECT count(*) AS length, at - min(greatest(q.due_at, q.enqueued_at)) AS age, count(*) FILTER (WHERE q.attempts > 0) AS failed,
            min(q.last_error) AS last_error
     INTO queue FROM affiliate.settle_queue AS q WHERE q.due_at <= affiliate._now();
     SELECT max(d.last_run_at) AS at, string_agg(d.last_error, '; ') AS error INTO drained FROM affiliate.drain_progress AS d;
     SELECT max(p.rows_above) AS rows_above, max(p.refreshed_at) AS refreshed_at, max(p.last_error) AS last_error,
-           greatest(at - max(p.refreshed_at), oldest) AS age
+           greatest(at - max(p.refreshed_at), at - oldest) AS age
     INTO rollups FROM affiliate.rollup_progress AS p;
 
     RETURN QUERY
@@ -74,19 +74,26 @@ BEGIN
         ('subscription', CASE WHEN affiliate._is_subscriber() THEN 'subscriber' ELSE 'none' END,
             CASE WHEN affiliate._is_subscriber() THEN 'warn' ELSE 'ok' END,
             'The ledger comes from another server: no job works here. To take over see docs/operations.md, Replication.'),
-        ('oldest transaction', coalesce(date_trunc('second', oldest)::text, 'none'), CASE WHEN oldest > interval '15 minutes' THEN 'warn' ELSE 'ok' END,
-            'A transaction that stays open, prepared ones and those of other databases too, holds back new clicks and the rollups.')
+        ('oldest transaction', coalesce(date_trunc('second', at - oldest)::text, 'none'),
+            CASE WHEN oldest < at - interval '15 minutes' THEN 'warn' ELSE 'ok' END,
+            'A transaction that stays open, in whatever database, or prepared, holds back new clicks and the rollups: see pg_stat_activity and pg_prepared_xacts.')
     ) AS h (item, value, state, hint);
 END
 $$;
 COMMENT ON FUNCTION affiliate.health() IS 'State of the installation: queue, drain, triggers, jobs, settings; one row per item with a hint where something is to be done.';
 
-CREATE FUNCTION affiliate._oldest_transaction_at() RETURNS timestamptz
-LANGUAGE sql STABLE PARALLEL RESTRICTED
-BEGIN ATOMIC
-    SELECT least((SELECT min(a.xact_start) FROM pg_stat_activity AS a WHERE a.backend_xid IS NOT NULL), (SELECT min(p.prepared) FROM pg_prepared_xacts AS p));
-END;
-COMMENT ON FUNCTION affiliate._oldest_transaction_at() IS 'Since when a transaction is open that has written, in any database; whoever may not read pg_stat_activity sees his own and prepared ones.';
+-- Of all databases: pg_snapshot_xmin() knows no difference.
+CREATE FUNCTION affiliate._oldest_transaction() RETURNS timestamptz
+LANGUAGE plpgsql STABLE PARALLEL RESTRICTED
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN (SELECT min(t.begun_at)
+            FROM (SELECT a.xact_start AS begun_at FROM pg_stat_activity AS a WHERE a.backend_xid IS NOT NULL
+                  UNION ALL SELECT p.prepared FROM pg_prepared_xacts AS p) AS t);
+END
+$$;
+COMMENT ON FUNCTION affiliate._oldest_transaction() IS 'Begin of the oldest transaction that writes, or is prepared; of other users'' only with pg_read_all_stats.';
 
 CREATE FUNCTION affiliate._job(wanted_command text) RETURNS text
 LANGUAGE plpgsql STABLE PARALLEL RESTRICTED

@@ -47,7 +47,7 @@ BEGIN
     UNION ALL
     SELECT 'pg_affiliate_failed_jobs_1d', '{}', affiliate._failed_jobs() WHERE affiliate._failed_jobs() IS NOT NULL
     UNION ALL
-    SELECT 'pg_affiliate_oldest_transaction_seconds', '{}', coalesce(extract(epoch FROM at - affiliate._oldest_transaction_at()), 0)
+    SELECT 'pg_affiliate_oldest_transaction_seconds', '{}', coalesce(extract(epoch FROM at - affiliate._oldest_transaction()), 0)
     UNION ALL
     SELECT 'pg_affiliate_queue_scheduled_rows', '{}', count(*) FROM affiliate.settle_queue AS q WHERE q.due_at > affiliate._now()
     UNION ALL

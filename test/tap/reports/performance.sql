@@ -1,7 +1,7 @@
 -- performance(): days of the program, views by sale and by event, groups, filters. What one transaction sees is above the
 -- watermark; test/storm/rollups shows the same of what is below.
 BEGIN;
-SELECT plan(37);
+SELECT plan(41);
 \ir _rig.sql
 
 -- sales, by the day in Berlin: 23:30 UTC is the next day, in summer 22:30 too
@@ -19,6 +19,9 @@ SELECT is(pg_temp.report('{affiliate}', '{conversions}', '2025-04-01', '2025-04-
 SELECT is(pg_temp.report('{affiliate}', '{conversions}', filter => '{"affiliate": "bob"}'), 'bob: conversions 1', 'filtered by affiliate');
 SELECT is(pg_temp.report('{affiliate}', '{conversions}', filter => '{"affiliate": ["bob", null], "product": ["p1"]}'), 'bob: conversions 1', 'by several, and nobody');
 SELECT is(pg_temp.report('{affiliate}', '{conversions}', filter => '{"method": ["coupon"], "conversion_type": "challenge_fee", "currency": "USD", "program": "main"}'), 'ann: conversions 4; bob: conversions 1', 'by what else there is');
+SELECT is(concat_ws('; ', pg_temp.report('{affiliate}', '{conversions}', filter => '{"affiliate": []}'), pg_temp.report('{affiliate}', '{conversions}', filter => '{"product": [], "program": "main"}')),
+    'nothing; nothing', 'by none of them');
+SELECT throws_ok($$SELECT * FROM affiliate.performance('2025-01-01', '2025-02-01', filter => '{"shoe": []}')$$, 'AF033', NULL, 'by none of what does not exist');
 SELECT is(pg_temp.report('{affiliate}', '{conversions}', filter => '{"product": "p1'' OR true --"}'), 'nothing', 'a filter is a value, whatever it contains');
 
 -- the two views of a refund: cooling-off is 48 hours
@@ -35,6 +38,9 @@ UPDATE affiliate.transaction SET status = 'chargeback', status_at = '2025-06-10'
 SELECT is(pg_temp.report('{month,affiliate}', '{conversions,chargebacks,charged_back,reversed}', filter => '{"affiliate": "bob"}'), '04-01 bob: conversions 1, chargebacks 1, charged_back 40, reversed 4', 'a chargeback by sale');
 SELECT is(pg_temp.report('{month,affiliate}', '{conversions,chargebacks,charged_back,reversed}', filter => '{"affiliate": "bob"}', basis => 'event'),
     '04-01 bob: conversions 1; 06-01 bob: chargebacks 1, charged_back 40, reversed 4', 'and by event');
+SELECT pg_temp.refund('s6', 30, '2025-06-21');
+SELECT is(pg_temp.report('{month,affiliate}', '{refunds,refunded,net_revenue}', '2025-06-01', '2025-07-01', '{"affiliate": null}', basis => 'event'), '06-01 nobody: refunds 1, refunded 30, net_revenue -30',
+    'a refund by event of a sale that paid nobody');
 
 -- a void sale never was; test facts are nobody's business
 SELECT pg_temp.buy('v', at => '2025-01-10', discount => 7), pg_temp.buy('w', at => '2025-01-10', discount => 7), pg_temp.buy('x', at => '2025-01-10', test => true);
@@ -94,6 +100,14 @@ UPDATE affiliate.click SET visitor_id = 'v1', customer_id = 'x' WHERE click_id =
 SELECT is(pg_temp.report('{affiliate}', '{clicks,unique_clicks}', '2025-09-06', '2025-09-07'), 'ann: clicks 3, unique_clicks 3', 'who clicked becomes known: the click counts as it came');
 SELECT is(pg_temp.report('{affiliate}', '{clicks,conversions,conversion_rate,earnings_per_click}', filter => '{"affiliate": "bob"}'),
     'bob: clicks 1, conversions 2, conversion_rate 2, earnings_per_click 10', 'rates');
+
+-- the ends of time, in zones where their days do not exist
+SELECT pg_temp.program(p.id) FROM (VALUES ('early'), ('late')) AS p (id);
+UPDATE affiliate.program SET time_zone = CASE program_id WHEN 'early' THEN 'America/New_York' ELSE 'Asia/Tokyo' END WHERE program_id IN ('early', 'late');
+SELECT pg_temp.buy('t1', program => 'early', at => '4714-11-24 00:00Z BC'), pg_temp.buy('t2', program => 'late', at => '294276-12-31 23:59Z');
+INSERT INTO affiliate.click (program_id, click_id, visitor_id, clicked_at) VALUES ('early', 't1', 'v', '4714-11-24 00:00Z BC'), ('late', 't2', 'v', '294276-12-31 23:59Z');
+SELECT is(pg_temp.lines($$SELECT program, clicks, conversions FROM affiliate.performance('-infinity', 'infinity', '{program}', '{"program": ["early", "late"]}') ORDER BY 1$$),
+    'early,1,1; late,1,1', 'facts at the ends of time stand at the ends of reports');
 
 -- refused
 SELECT throws_ok($$SELECT * FROM affiliate.performance('2025-01-01', '2025-02-01', '{week}')$$, 'AF033', 'invalid value for argument "group_by": "{week}"', 'a group that does not exist');

@@ -1,6 +1,6 @@
 -- The views of reports: names, comments, and what each says.
 BEGIN;
-SELECT plan(16);
+SELECT plan(19);
 \ir _rig.sql
 UPDATE affiliate.program SET later_coupon = 'keep', later_click = 'keep' WHERE program_id = 'main';
 SELECT is_empty($$SELECT c.relname, a.attname FROM pg_class AS c JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum > 0
@@ -34,5 +34,30 @@ SELECT is(pg_temp.lines('SELECT DISTINCT affiliate, affiliate_name FROM affiliat
 SELECT is(pg_temp.lines('SELECT affiliate_name, other_affiliate_name FROM affiliate.attribution_conflicts'), 'Ann,Bob', 'of conflicts, too');
 SELECT is((SELECT count(*) FROM affiliate.rollup_progress WHERE in_use), (SELECT count(*) FROM affiliate.rollup_state WHERE watermark IS NOT NULL), 'rollup_progress');
 SELECT ok((SELECT bool_and(rows_above > 0) IS NOT FALSE FROM affiliate.rollup_progress), 'counts what is above the watermark');
+
+-- a sale in another currency, with an upline; and sales that do not count: void, pending
+INSERT INTO affiliate.fx_rate (from_currency, to_currency, valid_from, rate) VALUES ('EUR', 'USD', '2020-01-01', 1.5);
+SELECT pg_temp.program('other');
+INSERT INTO affiliate.plan_rule (plan_no, sequence_no, name, beneficiary, level, amount) SELECT pg_temp.plan_of('other'), 2, 'upline', 'upline', 1, 'net * 0.02';
+INSERT INTO affiliate.affiliate_upline (affiliate_no, upline_no) VALUES (pg_temp.of('cyd'), pg_temp.of('dan'));
+SELECT pg_temp.buy('e1', 'CYD', '2025-06-02 12:00Z', currency => 'EUR', program => 'other'), pg_temp.buy('e2', 'CYD,BOB', '2025-06-03 12:00Z');
+SELECT pg_temp.refund('e1', 50, '2025-06-20 12:00Z'), pg_temp.refund('e2', 100, '2025-06-03 13:00Z');
+INSERT INTO affiliate.transaction (program_id, customer_id, transaction_id, transaction_type, status, currency, amount, ordered_at, coupon_codes)
+VALUES ('main', 'e3', 'e3', 'challenge_fee', 'pending', 'USD', 100, '2025-06-04', '{CYD,BOB}');
+SELECT pg_temp.drain();
+SELECT is(pg_temp.lines($$SELECT affiliate, currency, refunds, refunded, trim_scale(reversed) FROM affiliate.refunds_and_disputes WHERE day = '2025-06-20' ORDER BY 1, 2$$),
+    'cyd,EUR,1,50,0; cyd,USD,0,0,7.5; dan,USD,0,0,1.5', 'a refund in its currency, what commissions lost by it in theirs');
+SELECT is_empty($$SELECT FROM affiliate.attribution_conflicts WHERE month = '2025-06-01' UNION ALL SELECT FROM affiliate.assists WHERE month = '2025-06-01'$$, 'void and pending sales are no conflicts');
+
+CREATE FUNCTION pg_temp.plan_of_query(query text) RETURNS SETOF text LANGUAGE plpgsql AS $$
+BEGIN
+    RETURN QUERY EXECUTE 'EXPLAIN (COSTS off) ' || query;
+END
+$$;
+SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off;
+SELECT is_empty($$SELECT v.name FROM unnest('{performance_daily,performance_monthly,performance_daily_by_event,performance_monthly_by_event,attribution_share,refunds_and_disputes}'::text[]) AS v (name)
+    WHERE NOT EXISTS (SELECT FROM pg_temp.plan_of_query(format('SELECT * FROM affiliate.%I WHERE %s >= ''2025-04-01''', v.name,
+        CASE v.name WHEN 'attribution_share' THEN 'month' WHEN 'refunds_and_disputes' THEN 'day' ELSE 'period' END)) AS p WHERE p ~ 'Index Cond: .*grain = .*period >= ')$$,
+    'a condition on the period finds its rollups by the key');
 SELECT * FROM finish();
 ROLLBACK;
