@@ -5,6 +5,17 @@ SELECT extname, nspname FROM pg_extension JOIN pg_namespace AS n ON n.oid = extn
 -- code only: the extension owns no table
 SELECT count(*) FROM pg_depend AS d JOIN pg_extension AS e ON d.refobjid = e.oid AND d.refclassid = 'pg_extension'::regclass
 WHERE e.extname = 'pg_affiliate' AND d.classid = 'pg_class'::regclass AND EXISTS (SELECT FROM pg_class WHERE oid = d.objid AND relkind <> 'c');
+-- before setup() whatever needs the tables says so
+\set VERBOSITY terse
+SELECT affiliate.drain();
+CALL affiliate.rollup_catch_up();
+SELECT * FROM affiliate.performance('2025-01-01', '2025-02-01');
+SELECT * FROM affiliate.top_affiliates('2025-01-01', '2025-02-01');
+SELECT * FROM affiliate.quality('ann', '2025-01-01', '2025-02-01');
+SELECT * FROM affiliate.verify();
+\set VERBOSITY default
+SELECT item, state, hint FROM affiliate.health();
+SELECT name, value FROM affiliate.metrics();
 SELECT affiliate.setup();
 
 -- everything that setup() makes, as one text

@@ -80,6 +80,7 @@ BEGIN
     PERFORM affiliate._create_index('conversion_ladder_reversed_idx', $index$CREATE INDEX conversion_ladder_reversed_idx ON affiliate.conversion (affiliate_no, ladder_reversed_at)
         WHERE ladder_counts AND ladder_reversed_at IS NOT NULL$index$);
     PERFORM affiliate._create_index('conversion_conflict_idx', $index$CREATE INDEX conversion_conflict_idx ON affiliate.conversion (ordered_at) WHERE is_conflict$index$);
+    PERFORM affiliate._create_index('conversion_waiting_idx', $index$CREATE INDEX conversion_waiting_idx ON affiliate.conversion (customer_id) WHERE state = 'waiting'$index$);
     PERFORM affiliate._create_index('conversion_charged_back_idx', $index$CREATE INDEX conversion_charged_back_idx ON affiliate.conversion (occurred_at) WHERE charged_back_count <> 0$index$);
     COMMENT ON TABLE affiliate.conversion IS 'A fact that can earn and the affiliate it was attributed to, or none and why (code). Its totals are the sum of its conversion_entries.';
 

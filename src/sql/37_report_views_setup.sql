@@ -29,7 +29,7 @@ BEGIN
     FROM affiliate._click_sums((SELECT affiliate._rollup_watermark()), affiliate._last_xid()) AS c
     JOIN affiliate.program AS p ON p.program_no = c.program_no
     UNION ALL
-    SELECT g.grain, date_trunc(g.unit, h.sale_day)::date, 'sale', h.program_no, h.affiliate_no, h.subject_kind, coalesce(h.conversion_type, ''),
+    SELECT g.grain, date_trunc(g.unit, h.sale_day::timestamp)::date, 'held', h.program_no, h.affiliate_no, h.subject_kind, coalesce(h.conversion_type, ''),
            coalesce(h.campaign_no, 0), coalesce(h.product_id, ''), coalesce(h.country, ''), coalesce(h.method, ''), h.currency,
            0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, h.owed
     FROM affiliate._grains() AS g
@@ -61,7 +61,7 @@ BEGIN
         SELECT p.period AS month, p.program, coalesce(p.method, ''none'') AS method, p.currency, p.conversions,
                round(p.conversions / nullif(sum(p.conversions) OVER (PARTITION BY p.period, p.program, p.currency), 0), 6) AS share,
                p.gross, p.net_revenue, p.net_commission
-        FROM (' || affiliate._performance_query('{period,program,method}', $$r.grain = 'month' AND r.basis = 'sale' AND r.kind = 'transaction'$$, 'sale') || ') AS p';
+        FROM (' || affiliate._performance_query('{period,program,method}', $$r.grain = 'month' AND r.kind = 'transaction'$$, 'sale') || ') AS p';
     EXECUTE 'CREATE OR REPLACE VIEW affiliate.refunds_and_disputes WITH (security_invoker = true) AS
         SELECT p.period AS day, p.program, p.affiliate, p.product, p.country, p.currency, p.refunds, p.refunded, p.chargebacks, p.charged_back, p.reversed, f.name AS affiliate_name
         FROM (' || affiliate._performance_query('{period,program,affiliate,product,country}', $$r.grain = 'day'$$, 'event') || ') AS p
@@ -131,7 +131,7 @@ BEGIN
         LEFT JOIN affiliate.campaign AS c ON (c.program_no, c.campaign_id) = (p.program_no, s.campaign)
         LEFT JOIN affiliate.product AS d ON (d.program_no, d.product_id) = (p.program_no, s.product)',
         affiliate._performance_query('{period,program,affiliate,campaign,product,country,conversion_type,method}',
-            format('r.grain = %L', unit) || CASE basis WHEN 'sale' THEN $c$ AND r.basis = 'sale'$c$ ELSE '' END, basis));
+            format('r.grain = %L', unit), basis));
 END
 $$;
 COMMENT ON FUNCTION affiliate._performance_view(text, text) IS 'The query of a view performance_.., by everything that reports group by, with names.';

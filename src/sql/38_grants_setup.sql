@@ -113,7 +113,7 @@ DECLARE
     -- what they ask, and what that calls in turn
     for_readers constant text[] := '{version,balance,find_conversion,explain,owner_of,attribute,quote_commission,health,verify,
         check_rule_text,evaluate_rule_text,rule_functions,rule_operators,new_click_id,
-        _now,_default_program,_affiliate_no,_program_no,_refuse_argument,_quoted,_explain,_filled_in,
+        _now,_default_program,_affiliate_no,_program_no,_refuse_argument,_require_period,_require_tables,_tables_version,_quoted,_explain,_filled_in,
         _plain_reason,_find_by_key,_find_by_reading,_job,_failed_jobs,_oldest_transaction,metrics,_written_rows,top_affiliates,funnel,quality,chargeback_report,_verify_ledger,_verify_counts,_verify_decisions,_verify_references,_verify_rollups,_verify_catalog,
         performance,_performance_query,_period_condition,_filter_condition,_month_of,_month_after,_rollup_watermark,_cluster,_last_xid,_day,
         _ledger_changes,_click_changes,_grains,_ledger_sums,_click_sums,_counted_clicks,_clicks_between,_click_name,_resolve_sources,_written_subjects,

@@ -61,6 +61,40 @@ END
 $$;
 COMMENT ON FUNCTION affiliate._affiliate_no(text) IS 'The number of an affiliate; an error when there is none of this id.';
 
+CREATE FUNCTION affiliate._tables_version() RETURNS text
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF to_regclass('affiliate.schema_version') IS NOT NULL THEN
+        RETURN (SELECT s.version FROM affiliate.schema_version AS s ORDER BY s.installed_at DESC LIMIT 1);
+    END IF;
+    RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION affiliate._tables_version() IS 'Of which version the tables are that setup() made; null where it has not been run.';
+
+CREATE FUNCTION affiliate._require_tables() RETURNS void
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    found constant text := affiliate._tables_version();
+BEGIN
+    IF found IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'AF090',
+            MESSAGE = 'pg_affiliate is not set up in this database',
+            HINT = 'Run SELECT affiliate.setup() as a superuser.';
+    ELSIF found <> affiliate.version() THEN
+        RAISE EXCEPTION USING ERRCODE = 'AF091',
+            MESSAGE = 'library and tables of pg_affiliate are of different versions',
+            DETAIL = format('The library of this session is %s, the tables are %s.', affiliate.version(), found),
+            HINT = 'Run ALTER EXTENSION pg_affiliate UPDATE, then SELECT affiliate.setup(), and reconnect.';
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION affiliate._require_tables() IS 'Raises where setup() has not been run, or the tables are of another version than the library.';
+
 CREATE FUNCTION affiliate._refuse_argument(name text, value text, expected text) RETURNS void
 LANGUAGE plpgsql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp

@@ -118,7 +118,7 @@ RETURNS TABLE (grain text, period date, program_no integer, affiliate_no integer
     charged_back_count bigint, charged_back numeric, accrued numeric, reversed numeric, paid numeric)
 LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
-    SELECT g.grain, date_trunc(g.unit, c.period)::date, c.program_no, c.affiliate_no, c.basis, c.kind, c.conversion_type, CASE WHEN g.is_detailed THEN c.campaign_no ELSE 0 END,
+    SELECT g.grain, date_trunc(g.unit, c.period::timestamp)::date, c.program_no, c.affiliate_no, c.basis, c.kind, c.conversion_type, CASE WHEN g.is_detailed THEN c.campaign_no ELSE 0 END,
            CASE WHEN g.is_detailed THEN c.product_id ELSE '' END, CASE WHEN g.is_detailed THEN c.country ELSE '' END, CASE WHEN g.is_detailed THEN c.method ELSE '' END, c.currency,
            sum(c.quantity)::bigint, sum(c.new_customers)::bigint, sum(c.gross), sum(c.discount), sum(c.refunded_count)::bigint, sum(c.refunded),
            sum(c.charged_back_count)::bigint, sum(c.charged_back), sum(c.accrued), sum(c.reversed), sum(c.paid)
@@ -258,7 +258,7 @@ CREATE FUNCTION affiliate._click_sums(from_xid xid8, until_xid xid8)
 RETURNS TABLE (grain text, period date, program_no integer, source_no integer, affiliate_no integer, campaign_no integer, country text, clicks bigint, unique_clicks bigint)
 LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
-    SELECT g.grain, date_trunc(g.unit, c.period)::date, c.program_no, c.source_no, c.affiliate_no, c.campaign_no, CASE WHEN g.is_detailed THEN c.country ELSE '' END,
+    SELECT g.grain, date_trunc(g.unit, c.period::timestamp)::date, c.program_no, c.source_no, c.affiliate_no, c.campaign_no, CASE WHEN g.is_detailed THEN c.country ELSE '' END,
            sum(c.clicks)::bigint, sum(c.unique_clicks)::bigint
     FROM affiliate._grains() AS g
     CROSS JOIN affiliate._click_changes(from_xid, until_xid) AS c

@@ -168,21 +168,23 @@ COMMENT ON FUNCTION affiliate._month_after(date) IS 'The first day of the month 
 --| after a restore into another cluster; a program's time zone was changed) it builds them. A second instance returns 0
 --| at once, and so does one on a logical subscriber of the ledger. Reports are exact without it, only slower.
 --|
---| Errors: `AF092` a restore is under way.
+--| Errors: `AF090`, `AF091` no tables, or those of another version; `AF092` a restore is under way.
 CREATE FUNCTION affiliate.rollup_refresh(batch integer DEFAULT 200000) RETURNS bigint
 LANGUAGE plpgsql VOLATILE STRICT PARALLEL UNSAFE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    state affiliate.rollup_state%ROWTYPE;
+    state record;
     horizon xid8;
     until_xid xid8;
     rows_folded bigint;
-    known_zones jsonb := affiliate._time_zones(); -- one that changes meanwhile differs from what is noted, and all is built anew
+    known_zones jsonb;
 BEGIN
     IF NOT affiliate._jobs_may_run() THEN
         RETURN 0; -- the ids of what a subscription brings are those of the publisher: reports count the streams
     END IF;
+    PERFORM affiliate._require_tables();
+    known_zones := affiliate._time_zones(); -- one that changes meanwhile differs from what is noted, and all is built anew
     SELECT * INTO state FROM affiliate.rollup_state AS s WHERE s.name = 'rollup' FOR UPDATE SKIP LOCKED;
     IF NOT FOUND THEN
         RETURN 0;
@@ -256,13 +258,16 @@ COMMENT ON FUNCTION affiliate._build_rollups(xid8, jsonb) IS 'Part of rollup_ref
 
 --| Sums the months anew that have a day from `from_day` to before `to_day`, from the streams. Never needed: for whoever
 --| does not trust a sum. Waits for a refresh that is under way.
+--|
+--| Errors: `AF033` no such period.
 CREATE FUNCTION affiliate.rollup_rebuild(from_day date, to_day date) RETURNS void
-LANGUAGE plpgsql VOLATILE STRICT PARALLEL UNSAFE SECURITY DEFINER
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     watermark xid8;
 BEGIN
+    PERFORM affiliate._require_tables(), affiliate._require_period(from_day, to_day);
     PERFORM FROM affiliate.rollup_state AS s FOR UPDATE;
     watermark := affiliate._rollup_watermark();
     IF watermark IS NULL THEN

@@ -6,7 +6,7 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     -- period: of the rows as they are, so that a condition on it finds them by the key
-    period text := CASE WHEN group_by && '{day,period}' THEN 'r.period' WHEN 'month' = ANY (group_by) THEN 'date_trunc(''month'', r.period)::date' END;
+    period text := CASE WHEN group_by && '{day,period}' THEN 'r.period' WHEN 'month' = ANY (group_by) THEN 'date_trunc(''month'', r.period::timestamp)::date' END;
     keys text;
     grouped text;
 BEGIN
@@ -58,7 +58,7 @@ BEGIN
                    coalesce(sum(r.quantity) FILTER (WHERE r.kind = 'event' AND r.conversion_type = 'funded'), 0)::bigint AS funded
             FROM affiliate.reported AS r
             LEFT JOIN affiliate.transaction_type AS t ON t.transaction_type = r.conversion_type
-            WHERE %s
+            WHERE r.basis = ANY (%L) AND %s
             GROUP BY %s
         ) AS s
         LEFT JOIN affiliate.program AS p ON p.program_no = s.program_no
@@ -72,19 +72,22 @@ BEGIN
         CASE basis WHEN 'sale' THEN 'sale date' ELSE 'event date' END,
         CASE basis WHEN 'sale' THEN 's.held' ELSE 'NULL::numeric' END,
         CASE basis WHEN 'sale' THEN 's.net_commission - s.paid - s.held' ELSE 'NULL::numeric' END,
-        keys, condition, grouped);
+        keys, CASE basis WHEN 'sale' THEN '{sale,held}' ELSE '{sale,shift}' END::text[], condition, grouped);
 END
 $$;
 COMMENT ON FUNCTION affiliate._performance_query(text[], text, text) IS 'The query of performance() and of the views over it. condition is SQL: callers quote what they put into it.';
 
 --| Clicks, customers, sales, take-backs, commissions and evaluations from `from_day` to before `to_day`, in days of each
---| program's time zone, exact to the last committed row. `group_by`: any of `day` or `month`, `program`, `affiliate`, `campaign`,
---| `product`, `country`, `conversion_type`, `method`; amounts of different currencies are never added up. `filter` keeps some,
---| for example `{"affiliate": "ann", "country": ["DE", "AT"]}`, null = unknown or none. `basis`: `sale` counts everything of a
+--| program's time zone, exact to the last committed row. `group_by`: any of `day` or `month` (not both), `program`, `affiliate`,
+--| `campaign`, `product`, `country`, `conversion_type`, `method`; amounts of different currencies are never added up, with or
+--| without `currency`. `filter` keeps some, by all of these but day and month, for example
+--| `{"affiliate": "ann", "country": ["DE", "AT"]}`; null = unknown or none. `basis`: `sale` counts everything of a
 --| sale on the day of the sale (what is it worth by now?), `event` on the day on which it happened (what happened then?).
---| Rates are shares of 1. `events` counts events of any kind; by `conversion_type` there is a row for each. `eligible` is payable now, less what is owed back; it and `held` are null by event.
+--| Rates are shares of 1. `events` counts events of any kind; by `conversion_type` there is a row for each. `eligible` is
+--| payable now, less what is owed back; it and `held` are null by event.
 --|
---| Errors: `AF033` a word in `group_by`, `filter` or `basis` is not one of those above.
+--| Errors: `AF033` a word in `group_by`, `filter` or `basis` is not one of those above, or a day is missing; `AF012`, `AF016` an
+--| unknown program or affiliate.
 CREATE FUNCTION affiliate.performance(from_day date, to_day date, group_by text[] DEFAULT '{affiliate}', filter jsonb DEFAULT '{}', basis text DEFAULT 'sale')
 RETURNS TABLE (period date, program text, affiliate text, campaign text, product text, country text, conversion_type text, method text, currency text,
     counted_by text, clicks bigint, unique_clicks bigint, registrations bigint, new_customers bigint, conversions bigint, purchases bigint, resets bigint,
@@ -97,21 +100,38 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     details constant text[] := '{campaign,product,country,method}'; -- only the grains day and month tell these apart
-    condition text := affiliate._period_condition(from_day, to_day, 'day' = ANY (group_by), group_by && details OR filter ?| details)
-        || affiliate._filter_condition(filter);
     words constant text[] := '{day,month,program,affiliate,campaign,product,country,conversion_type,method,currency}';
+    unknown constant text[] := ARRAY(SELECT coalesce(w, 'null') FROM unnest(group_by) AS w WHERE w <> ALL (words) OR w IS NULL);
+    condition text;
 BEGIN
-    IF group_by IS NULL OR NOT group_by <@ words OR '{day,month}' <@ group_by THEN
-        PERFORM affiliate._refuse_argument('group_by', group_by::text, 'an array of ' || array_to_string(words, ', ') || '; day or month');
+    PERFORM affiliate._require_tables();
+    IF group_by IS NULL OR unknown <> '{}' THEN
+        PERFORM affiliate._refuse_argument('group_by', unknown[1], 'an array of ' || array_to_string(words, ', '));
+    ELSIF '{day,month}' <@ group_by THEN
+        PERFORM affiliate._refuse_argument('group_by', group_by::text, 'either day or month');
     ELSIF basis IS NULL OR basis NOT IN ('sale', 'event') THEN
         PERFORM affiliate._refuse_argument('basis', basis, 'sale or event');
-    ELSIF basis = 'sale' THEN
-        condition := condition || $c$ AND r.basis = 'sale'$c$;
     END IF;
+    condition := affiliate._period_condition(from_day, to_day, 'day' = ANY (group_by), group_by && details OR filter ?| details)
+        || affiliate._filter_condition(filter);
     RETURN QUERY EXECUTE affiliate._performance_query(group_by, condition, basis);
 END
 $$;
 COMMENT ON FUNCTION affiliate.performance(date, date, text[], jsonb, text) IS 'Clicks, customers, sales, take-backs, commissions and evaluations of a period, grouped and filtered; exact at any moment.';
+
+CREATE FUNCTION affiliate._require_period(from_day date, to_day date) RETURNS void
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF from_day IS NULL THEN
+        PERFORM affiliate._refuse_argument('from_day', NULL, 'the first day, for example 2025-01-01');
+    ELSIF to_day IS NULL OR to_day < from_day THEN
+        PERFORM affiliate._refuse_argument('to_day', to_day::text, 'the day after the last one; from_day is ' || from_day);
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION affiliate._require_period(date, date) IS 'Raises where two days are no period.';
 
 -- Whole months are read as such, the days before and after them as days.
 CREATE FUNCTION affiliate._period_condition(from_day date, to_day date, by_day boolean, is_detailed boolean) RETURNS text
@@ -123,11 +143,8 @@ DECLARE
     end_month date := affiliate._month_of(to_day);
     suffix text := CASE WHEN is_detailed THEN '' ELSE '_sum' END;
 BEGIN
-    IF from_day IS NULL THEN
-        PERFORM affiliate._refuse_argument('from_day', NULL, 'the first day, for example 2025-01-01');
-    ELSIF to_day IS NULL OR to_day < from_day THEN
-        PERFORM affiliate._refuse_argument('to_day', to_day::text, 'the day after the last one');
-    ELSIF by_day OR first_month >= end_month THEN
+    PERFORM affiliate._require_period(from_day, to_day);
+    IF by_day OR first_month >= end_month THEN
         RETURN format($c$r.grain = %L AND r.period >= %L AND r.period < %L$c$, 'day' || suffix, from_day, to_day);
     END IF;
     RETURN (
@@ -145,6 +162,9 @@ AS $$
 DECLARE
     wanted record;
     condition text := '';
+    dimensions constant text[] := '{program,affiliate,campaign,product,country,conversion_type,method,currency}';
+    methods constant text[] := '{override,ownership,coupon,click,lead,declared}';
+    unknown text;
 BEGIN
     IF jsonb_typeof(filter) IS DISTINCT FROM 'object' THEN
         PERFORM affiliate._refuse_argument('filter', filter::text, 'an object such as {"affiliate": "ann"}');
@@ -157,9 +177,25 @@ BEGIN
         LEFT JOIN LATERAL jsonb_array_elements(CASE jsonb_typeof(e.value) WHEN 'array' THEN e.value ELSE jsonb_build_array(e.value) END) AS v (value) ON true
         GROUP BY e.key ORDER BY e.key
     LOOP
-        IF wanted.is_odd OR wanted.key NOT IN ('program', 'affiliate', 'campaign', 'product', 'country', 'conversion_type', 'method', 'currency') THEN
-            PERFORM affiliate._refuse_argument('filter', filter::text,
-                'names, null or arrays of them for program, affiliate, campaign, product, country, conversion_type, method or currency');
+        IF wanted.key <> ALL (dimensions) THEN
+            PERFORM affiliate._refuse_argument('filter', wanted.key, 'names for ' || array_to_string(dimensions, ', '));
+        ELSIF wanted.is_odd THEN
+            PERFORM affiliate._refuse_argument('filter', filter ->> wanted.key, format('a name, null or an array of them for "%s"', wanted.key));
+        END IF;
+        -- a name that cannot be: products and countries are whatever sales say
+        SELECT n INTO unknown FROM unnest(wanted.names) AS n
+        WHERE n <> '' AND NOT CASE wanted.key
+            WHEN 'campaign' THEN EXISTS (SELECT FROM affiliate.campaign AS c WHERE c.campaign_id = n)
+            WHEN 'currency' THEN EXISTS (SELECT FROM affiliate.currency AS c WHERE c.currency = n)
+            WHEN 'method' THEN n = ANY (methods)
+            WHEN 'conversion_type' THEN n = 'registration' OR EXISTS (SELECT FROM affiliate.transaction_type AS t WHERE t.transaction_type = n)
+                OR EXISTS (SELECT FROM affiliate.event_type AS t WHERE t.event_type = n)
+            ELSE true END;
+        IF FOUND THEN
+            PERFORM affiliate._refuse_argument('filter', unknown, CASE wanted.key
+                WHEN 'method' THEN array_to_string(methods, ', ') || ', or null for what nobody won'
+                WHEN 'conversion_type' THEN 'registration, or a type of affiliate.transaction_type or affiliate.event_type'
+                ELSE format('a %s of affiliate.%1$s', wanted.key) END);
         END IF;
         condition := condition || CASE wanted.key
             WHEN 'program' THEN format(' AND r.program_no = ANY (%L::integer[])', ARRAY(SELECT affiliate._program_no(n) FROM unnest(wanted.names) AS n))

@@ -15,6 +15,7 @@ DECLARE
         discount,refunds,refunded,chargebacks,charged_back,net_revenue,average_order,accrued,reversed,net_commission,paid,held,eligible,
         earnings_per_click,events,started,failed,passed,funded,pass_rate,funded_rate,reset_rate}';
 BEGIN
+    PERFORM affiliate._require_tables();
     IF metric IS NULL OR metric <> ALL (metrics) THEN
         PERFORM affiliate._refuse_argument('metric', metric, 'one of ' || array_to_string(metrics, ', '));
     ELSIF n IS NULL OR n <= 0 THEN
@@ -75,8 +76,10 @@ LANGUAGE plpgsql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    of_affiliate_no constant integer := affiliate._affiliate_no(affiliate);
+    of_affiliate_no integer;
 BEGIN
+    PERFORM affiliate._require_tables();
+    of_affiliate_no := affiliate._affiliate_no(affiliate);
     RETURN QUERY
     WITH sums AS (
         SELECT sum(p.conversions) AS sales, sum(p.new_customers) AS new_customers, sum(p.refunds) AS refunds, sum(p.chargebacks) AS chargebacks,
@@ -116,6 +119,7 @@ LANGUAGE plpgsql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
+    PERFORM affiliate._require_tables();
     RETURN QUERY
     WITH sold AS (
         SELECT p.program, p.affiliate, p.currency, p.conversions, p.chargebacks, p.charged_back

@@ -9,6 +9,7 @@ LANGUAGE plpgsql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
+    PERFORM affiliate._require_tables();
     RETURN QUERY SELECT * FROM affiliate._verify_ledger();
     RETURN QUERY SELECT * FROM affiliate._verify_counts();
     RETURN QUERY SELECT * FROM affiliate._verify_decisions();

@@ -67,6 +67,9 @@ LANGUAGE plpgsql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
+    IF to_regclass('affiliate.schema_version') IS NULL THEN
+        PERFORM affiliate._require_tables();
+    END IF;
     IF NOT EXISTS (SELECT FROM pg_trigger AS t WHERE t.tgrelid = 'affiliate.schema_version'::regclass
                    AND t.tgname = 'schema_version_rulebook_changed' AND t.tgenabled = 'A')
        OR NOT EXISTS (SELECT FROM pg_proc AS p WHERE p.oid = 'affiliate._drain_failed(text)'::regprocedure

@@ -12,10 +12,17 @@ DECLARE
     rollups record;
     at timestamptz := clock_timestamp();
     oldest timestamptz := affiliate._oldest_transaction();
+    sees_transactions boolean := pg_has_role('pg_read_all_stats', 'USAGE');
+    versions_differ constant text := 'Library and tables are of different versions: run ALTER EXTENSION pg_affiliate UPDATE, then affiliate.setup(), and reconnect.';
 BEGIN
-    SELECT count(*) AS length, at - min(greatest(q.due_at, q.enqueued_at)) AS age, count(*) FILTER (WHERE q.attempts > 0) AS failed,
-           min(q.last_error) AS last_error
-    INTO queue FROM affiliate.settle_queue AS q WHERE q.due_at <= affiliate._now();
+    IF affiliate._tables_version() IS DISTINCT FROM affiliate.version() THEN -- tables that the rest asks may be missing
+        RETURN QUERY SELECT 'version', affiliate.version(), 'bad',
+            CASE WHEN affiliate._tables_version() IS NULL THEN 'There are no tables here: run affiliate.setup() as a superuser.' ELSE versions_differ END;
+        RETURN;
+    END IF;
+    SELECT count(*) FILTER (WHERE q.is_due) AS length, at - min(greatest(q.due_at, q.enqueued_at)) FILTER (WHERE q.is_due) AS age,
+           count(q.last_error) AS failed, min(q.last_error) AS last_error
+    INTO queue FROM (SELECT n.*, n.due_at <= affiliate._now() AS is_due FROM affiliate.settle_queue AS n) AS q;
     SELECT max(d.last_run_at) AS at, string_agg(d.last_error, '; ') AS error INTO drained FROM affiliate.drain_progress AS d;
     SELECT max(p.rows_above) AS rows_above, max(p.refreshed_at) AS refreshed_at, max(p.last_error) AS last_error,
            greatest(at - max(p.refreshed_at), at - oldest) AS age
@@ -24,9 +31,7 @@ BEGIN
     RETURN QUERY
     SELECT h.item, h.value, h.state, CASE WHEN h.state <> 'ok' THEN h.hint END
     FROM (VALUES
-        ('version', affiliate.version(),
-            CASE WHEN affiliate.version() = (SELECT s.version FROM affiliate.schema_version AS s ORDER BY s.installed_at DESC LIMIT 1) THEN 'ok' ELSE 'bad' END,
-            'Library and tables are of different versions: run ALTER EXTENSION pg_affiliate UPDATE, then affiliate.setup(), and reconnect.'),
+        ('version', affiliate.version(), 'ok', NULL),
         ('mode', coalesce(current_setting('pg_affiliate.mode', true), 'on'),
             CASE coalesce(current_setting('pg_affiliate.mode', true), 'on') WHEN 'on' THEN 'ok' WHEN 'queue' THEN 'warn' ELSE 'bad' END,
             'Sales are not settled inline; set pg_affiliate.mode to on, then affiliate.resettle() what was written meanwhile.'),
@@ -43,7 +48,10 @@ BEGIN
             CASE WHEN drained.at > affiliate._now() - interval '5 minutes' THEN 'ok' ELSE 'warn' END,
             'No drain ran lately: affiliate.schedule_jobs(), or a timer that calls affiliate.drain_loop.'),
         ('drain error', coalesce(drained.error, 'none'), CASE WHEN drained.error IS NULL THEN 'ok' ELSE 'bad' END, 'The last drain failed.'),
-        ('waiting conversions', (SELECT count(*)::text FROM affiliate.conversion AS c WHERE c.state = 'waiting'), 'ok', NULL),
+        ('waiting conversions', (SELECT count(*)::text FROM affiliate.conversion AS c WHERE c.state = 'waiting'),
+            CASE WHEN EXISTS (SELECT FROM affiliate.conversion AS c WHERE c.state = 'waiting'
+                              AND NOT EXISTS (SELECT FROM affiliate.settle_queue AS q WHERE q.customer_id = c.customer_id)) THEN 'warn' ELSE 'ok' END,
+            'Sales wait, and are in no report, until somebody gives what they need, an exchange rate for example: see affiliate.waiting.'),
         ('unplaced news', (SELECT count(*)::text FROM affiliate.pending_input AS i WHERE i.kind = 'transaction' AND i.state = 'waiting'),
             CASE WHEN EXISTS (SELECT FROM affiliate.pending_input AS i WHERE i.kind = 'transaction' AND i.state = 'waiting') THEN 'warn' ELSE 'ok' END,
             'Refunds, disputes, events or references name transactions that have not arrived; see affiliate.waiting.'),
@@ -56,9 +64,11 @@ BEGIN
         ('installation', (SELECT count(*)::text FROM affiliate._verify_catalog()) || ' problems',
             CASE WHEN EXISTS (SELECT FROM affiliate._verify_catalog()) THEN 'bad' ELSE 'ok' END,
             'Triggers, owners or privileges are not as they should be: see affiliate.verify(), run affiliate.setup().'),
-        ('drain job', affiliate._job('affiliate.drain'), CASE affiliate._job('affiliate.drain') WHEN 'none' THEN 'warn' ELSE 'ok' END,
+        ('drain job', affiliate._job('affiliate.drain'),
+            CASE WHEN affiliate._job('affiliate.drain') <> 'none' OR drained.at > affiliate._now() - interval '5 minutes' OR affiliate._is_subscriber() THEN 'ok' ELSE 'warn' END,
             'No pg_cron job of yours in this database: affiliate.schedule_jobs(), or another timer.'),
-        ('rollup job', affiliate._job('affiliate.rollup'), CASE affiliate._job('affiliate.rollup') WHEN 'none' THEN 'warn' ELSE 'ok' END,
+        ('rollup job', affiliate._job('affiliate.rollup'),
+            CASE WHEN affiliate._job('affiliate.rollup') <> 'none' OR rollups.refreshed_at > at - interval '5 minutes' OR affiliate._is_subscriber() THEN 'ok' ELSE 'warn' END,
             'No pg_cron job of yours in this database: affiliate.schedule_jobs(), or another timer.'),
         ('rollups', CASE WHEN rollups.rows_above IS NULL THEN 'not in use' ELSE rollups.rows_above || ' rows above' END,
             CASE WHEN rollups.rows_above < 1000000 THEN 'ok' ELSE 'warn' END,
@@ -74,9 +84,10 @@ BEGIN
         ('subscription', CASE WHEN affiliate._is_subscriber() THEN 'subscriber' ELSE 'none' END,
             CASE WHEN affiliate._is_subscriber() THEN 'warn' ELSE 'ok' END,
             'The ledger comes from another server: no job works here. To take over see docs/operations.md, Replication.'),
-        ('oldest transaction', coalesce(date_trunc('second', at - oldest)::text, 'none'),
-            CASE WHEN oldest < at - interval '15 minutes' THEN 'warn' ELSE 'ok' END,
-            'A transaction that stays open, in whatever database, or prepared, holds back new clicks and the rollups: see pg_stat_activity and pg_prepared_xacts.')
+        ('oldest transaction', CASE WHEN NOT sees_transactions THEN 'unknown' ELSE coalesce(date_trunc('second', at - oldest)::text, 'none') END,
+            CASE WHEN oldest < at - interval '15 minutes' OR NOT sees_transactions THEN 'warn' ELSE 'ok' END,
+            CASE WHEN sees_transactions THEN 'A transaction that stays open, in whatever database, or prepared, holds back new clicks and the rollups: see pg_stat_activity and pg_prepared_xacts.'
+                 ELSE 'You may not see those of others: GRANT pg_read_all_stats.' END)
     ) AS h (item, value, state, hint);
 END
 $$;

@@ -71,7 +71,7 @@ SELECT is(affiliate._cron_hint('cron_db'),
     format('Run in database "cron_db": SELECT cron.schedule_in_database(%L, %L, %L, %L); SELECT cron.schedule_in_database(%L, %L, %L, %4$L);', 'pg_affiliate drain ' || current_database(), '* * * * *',
            'CALL affiliate.drain_loop(''55 s'')', current_database(), 'pg_affiliate rollup ' || current_database(), '* * * * *', 'CALL affiliate.rollup_catch_up()'), 'where and what');
 DO $$ BEGIN EXECUTE substring(affiliate._cron_hint('cron_db') FROM 'SELECT .*'); END $$;
-SELECT is(pg_temp.jobs(), 'pg_affiliate drain * * * * * CALL affiliate.drain_loop(''55 s'') t t; pg_affiliate rollup * * * * * CALL affiliate.rollup_catch_up() t t', 'schedules the same jobs');
+SELECT is(replace(pg_temp.jobs(), ' ' || current_database() || ' *', ' *'), 'pg_affiliate drain * * * * * CALL affiliate.drain_loop(''55 s'') t t; pg_affiliate rollup * * * * * CALL affiliate.rollup_catch_up() t t', 'schedules the same jobs, by names of their own');
 SELECT matches(affiliate._cron_hint(NULL), '^Run in the database of pg_cron: SELECT cron.schedule_in_database', 'where it is unknown');
 DROP EXTENSION pg_cron;
 SELECT throws_ok('SELECT affiliate.schedule_jobs()', 'AF040', format('pg_cron is not installed in database "%s"', current_database()), 'no pg_cron here');

@@ -1,7 +1,7 @@
 -- performance(): days of the program, views by sale and by event, groups, filters. What one transaction sees is above the
 -- watermark; test/storm/rollups shows the same of what is below.
 BEGIN;
-SELECT plan(41);
+SELECT plan(48);
 \ir _rig.sql
 
 -- sales, by the day in Berlin: 23:30 UTC is the next day, in summer 22:30 too
@@ -110,7 +110,11 @@ SELECT is(pg_temp.lines($$SELECT program, clicks, conversions FROM affiliate.per
     'early,1,1; late,1,1', 'facts at the ends of time stand at the ends of reports');
 
 -- refused
-SELECT throws_ok($$SELECT * FROM affiliate.performance('2025-01-01', '2025-02-01', '{week}')$$, 'AF033', 'invalid value for argument "group_by": "{week}"', 'a group that does not exist');
+SELECT throws_ok($$SELECT * FROM affiliate.performance('2025-01-01', '2025-02-01', '{week}')$$, 'AF033', 'invalid value for argument "group_by": "week"', 'a group that does not exist');
+SELECT throws_ok($$SELECT * FROM affiliate.performance('2025-01-01', '2025-02-01', '{day,month}')$$, 'AF033', NULL, 'day and month at once');
+SELECT throws_ok(format($$SELECT * FROM affiliate.performance('2025-01-01', '2025-02-01', filter => '{"%s": ["%s"]}')$$, name, value), 'AF033', format('invalid value for argument "filter": "%s"', value), 'no ' || name)
+FROM (VALUES ('method', 'coupons'), ('method', 'none'), ('conversion_type', 'reset'), ('campaign', 'sprng'), ('currency', 'usd')) AS typo (name, value);
+SELECT throws_ok($$SELECT affiliate.rollup_rebuild('2025-03-01', '2025-02-01')$$, 'AF033', 'invalid value for argument "to_day": "2025-02-01"', 'a period that ends before it begins');
 SELECT throws_ok($$SELECT * FROM affiliate.performance('2025-01-01', NULL)$$, 'AF033', NULL, 'no day');
 SELECT throws_ok($$SELECT * FROM affiliate.performance('2025-01-01', '2025-02-01', filter => '{"shoe": "x"}')$$, 'AF033', NULL, 'a filter that does not exist');
 SELECT throws_ok($$SELECT * FROM affiliate.performance('2025-01-01', '2025-02-01', filter => '{"affiliate": "Ann"}')$$, 'AF016', 'affiliate "Ann" does not exist', 'an affiliate that does not exist');

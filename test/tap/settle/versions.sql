@@ -1,6 +1,6 @@
 -- A library and tables of different versions: facts are stored and enqueued, nothing is settled.
 BEGIN;
-SELECT plan(10);
+SELECT plan(20);
 \ir _rig.sql
 SELECT pg_temp.program('main');
 INSERT INTO affiliate.schema_version (version, installed_at) VALUES ('99.1', clock_timestamp() + interval '1 second');
@@ -14,6 +14,11 @@ INSERT INTO affiliate.settle_queue (kind, program_no, affiliate_no, reason) VALU
 SELECT throws_ok('SELECT affiliate.drain()', 'AF091', NULL, 'the second stage of affiliates too');
 SELECT lives_ok($$SELECT affiliate.resettle_program('main')$$, 'what only enqueues may be called');
 SELECT is((SELECT count(*) FROM affiliate.conversion), 0::bigint, 'nothing was decided');
+SELECT throws_ok($$SELECT * FROM affiliate.performance('2025-01-01', '2025-02-01')$$, 'AF091', 'library and tables of pg_affiliate are of different versions', 'nor do reports ask tables of another version');
+SELECT throws_ok(format('SELECT * FROM affiliate.%s', call), 'AF091', NULL, call) FROM unnest(ARRAY['verify()', $$quality('ann', '2025-01-01', '2025-02-01')$$, $$chargeback_report('2025-01-01', '2025-02-01')$$,
+    $$top_affiliates('2025-01-01', '2025-02-01')$$, $$funnel('2025-01-01', '2025-02-01')$$, 'rollup_refresh()', $$rollup_rebuild('2025-01-01', '2025-02-01')$$]) AS call;
+SELECT results_eq('SELECT item, state FROM affiliate.health()', $$VALUES ('version', 'bad')$$, 'health() says only that');
+SELECT results_eq('SELECT name, value FROM affiliate.metrics()', $$VALUES ('pg_affiliate_info', 1::numeric), ('pg_affiliate_version_mismatch', 1)$$, 'and metrics()');
 DELETE FROM affiliate.schema_version WHERE version = '99.1';
 SELECT ok(affiliate.drain() > 0, 'after the update the drain goes on');
 SELECT is(pg_temp.money('a'), 'ann 10', 'and settles');
