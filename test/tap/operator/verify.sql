@@ -1,7 +1,8 @@
 -- verify() notices each violation. The ledger is damaged the way only a superuser can.
 BEGIN;
-SELECT plan(52);
+SELECT plan(82);
 \ir _ledger.sql
+\ir ../reports/_past.sql
 SELECT pg_temp.line('v1', 'vt1', 100, 40, '2025-06-10');
 SELECT is_empty('SELECT pg_temp.violations()', 'a sound ledger');
 
@@ -101,6 +102,27 @@ UNION ALL SELECT pass('not postgres') WHERE current_user <> 'postgres';
 SELECT is(pg_temp.found($$GRANT UPDATE ON affiliate.entry TO affiliate_admin$$), 'privilege', 'an append-only table that may be updated');
 SELECT is(pg_temp.found($$GRANT SELECT ON affiliate.customer_pii TO PUBLIC$$), 'privilege', 'something for PUBLIC');
 SELECT is(pg_temp.found($$GRANT EXECUTE ON FUNCTION affiliate.drain(integer) TO PUBLIC$$), 'privilege', 'a function for PUBLIC');
+
+-- rollups: none, then those of a sale, its refund and its clicks
+SELECT is(pg_temp.found($$UPDATE affiliate.rollup_state SET watermark = NULL; INSERT INTO affiliate.rollup_click VALUES ('day', '2025-06-01', 1, '', 1, 1)$$), 'nothing', 'rollups that are not in use may hold anything');
+INSERT INTO affiliate.click (click_id, program_id, affiliate_id, visitor_id, country, clicked_at) VALUES ('vk1', 'op', 'ann', 'v', 'DE', '2025-05-31'), ('vk2', 'op', 'ann', 'v', 'AT', '2025-05-31 01:00');
+SELECT pg_temp.past('50');
+UPDATE affiliate.rollup_state SET watermark = NULL;
+SELECT pg_temp.refresh();
+SELECT set_eq('SELECT DISTINCT grain FROM affiliate.rollup UNION ALL SELECT DISTINCT grain FROM affiliate.rollup_click', '{day,month,day_sum,month_sum}'::text[], 'rollups of each kind');
+SELECT is(pg_temp.found('SELECT 1'), 'nothing', 'sound rollups');
+SELECT is(pg_temp.found(format($$UPDATE affiliate.rollup SET %I = %1$I + 1 WHERE grain = 'day' AND basis = 'sale' AND kind = 'transaction'$$, c)), 'rollup', 'a rollup''s ' || c)
+FROM unnest('{quantity,new_customers,gross,discount,refunded_count,refunded,charged_back_count,charged_back,accrued,reversed,paid}'::text[]) AS c;
+SELECT is(pg_temp.found(format($$DELETE FROM affiliate.rollup WHERE grain = %L$$, g)), 'rollup', 'rollups gone: ' || g) FROM unnest('{day,month,day_sum,month_sum}'::text[]) AS g;
+SELECT is(pg_temp.found($$UPDATE affiliate.rollup SET period = period + 1 WHERE grain = 'day'$$), 'rollup', 'on another day');
+SELECT is(pg_temp.found($$INSERT INTO affiliate.rollup SELECT grain, period, program_no, 82, basis, kind, conversion_type, campaign_no, product_id, country, method, currency, quantity, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0
+    FROM affiliate.rollup WHERE quantity <> 0$$), 'rollup', 'one too many');
+SELECT is(pg_temp.found(format($$UPDATE affiliate.rollup_click SET %I = %1$I + 1 WHERE country = 'DE'$$, c)), 'rollup_click', 'a rollup''s ' || c) FROM unnest('{clicks,unique_clicks}'::text[]) AS c;
+SELECT is(pg_temp.found(format($$DELETE FROM affiliate.rollup_click WHERE grain = %L$$, g)), 'rollup_click', 'rollups of clicks gone: ' || g) FROM unnest('{day,month,day_sum,month_sum}'::text[]) AS g;
+SELECT is(pg_temp.found($$INSERT INTO affiliate.rollup_click SELECT grain, period, source_no, 'CH', 1, 1 FROM affiliate.rollup_click WHERE country = 'DE'$$), 'rollup_click', 'one too many');
+SELECT is(pg_temp.found($$UPDATE affiliate.rollup SET gross = 0; DELETE FROM affiliate.rollup_click$$), 'rollup rollup_click', 'both');
+SELECT is(pg_temp.unguarded('click', $$UPDATE affiliate.click SET clicked_at = '2025-06-02' WHERE click_id = 'vk1'$$), 'rollup_click', 'a click that was counted is another');
+SELECT is(pg_temp.unguarded('conversion_entry', $$UPDATE affiliate.conversion_entry SET effective_at = '2025-06-05' WHERE transaction_id = 'vt1'$$), 'rollup', 'an entry that was counted is another');
 
 -- numbers
 INSERT INTO affiliate.review_case (kind) VALUES ('sequence');
