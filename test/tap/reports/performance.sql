@@ -1,7 +1,7 @@
 -- performance(): days of the program, views by sale and by event, groups, filters. What one transaction sees is above the
 -- watermark; test/storm/rollups shows the same of what is below.
 BEGIN;
-SELECT plan(48);
+SELECT plan(54);
 \ir _rig.sql
 
 -- sales, by the day in Berlin: 23:30 UTC is the next day, in summer 22:30 too
@@ -118,6 +118,9 @@ SELECT throws_ok($$SELECT affiliate.rollup_rebuild('2025-03-01', '2025-02-01')$$
 SELECT throws_ok($$SELECT * FROM affiliate.performance('2025-01-01', NULL)$$, 'AF033', NULL, 'no day');
 SELECT throws_ok($$SELECT * FROM affiliate.performance('2025-01-01', '2025-02-01', filter => '{"shoe": "x"}')$$, 'AF033', NULL, 'a filter that does not exist');
 SELECT throws_ok($$SELECT * FROM affiliate.performance('2025-01-01', '2025-02-01', filter => '{"affiliate": "Ann"}')$$, 'AF016', 'affiliate "Ann" does not exist', 'an affiliate that does not exist');
+SELECT throws_ok($$SELECT * FROM affiliate.performance('2025-01-01', '2025-02-01', filter => '{"program": "nothing"}')$$, 'AF012', 'program "nothing" does not exist', 'a program that does not exist');
+SELECT throws_ok(format('SELECT * FROM affiliate.%s', call), 'AF033', 'invalid value for argument "from_day": null', 'no day: ' || call)
+FROM unnest(ARRAY['performance(NULL, NULL)', 'top_affiliates(NULL, NULL)', 'funnel(NULL, NULL)', 'quality(''ann'', NULL, NULL)', 'chargeback_report(NULL, NULL)']) AS call;
 SELECT throws_ok($$SELECT * FROM affiliate.performance('2025-01-01', '2025-02-01', basis => 'cash')$$, 'AF033', NULL, 'a basis that does not exist');
 SELECT * FROM finish();
 ROLLBACK;
