@@ -135,7 +135,9 @@ BEGIN
     IF EXISTS (SELECT FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace WHERE n.nspname = 'cron' AND c.relname = 'job_run_details')
         AND has_schema_privilege('cron', 'USAGE') AND has_table_privilege('cron.job_run_details', 'SELECT') THEN
         EXECUTE $q$SELECT count(*) FROM cron.job_run_details WHERE database = current_database() AND strpos(command, 'affiliate.') > 0
-                   AND status = 'failed' AND start_time > clock_timestamp() - interval '1 day'$q$ INTO failed;
+                   AND status = 'failed' AND (start_time > clock_timestamp() - interval '1 day'
+                   OR start_time IS NULL -- could not begin: as old as those beside it
+                   AND runid > coalesce((SELECT max(o.runid) FROM cron.job_run_details AS o WHERE o.start_time <= clock_timestamp() - interval '1 day'), 0))$q$ INTO failed;
     END IF;
     RETURN failed;
 END
