@@ -169,6 +169,7 @@ ConversionTarget Commissions::conversion(const Attribution &attribution, const O
     const Decision &decision = order.decision;
     row = decided(order, sale);
     target.effective_at = sale.latest_news_at;
+    target.taken_back_at = sale.latest_take_back_at;
     const ConversionRow *const before = file_.posted(row.transaction_id, Subject::transaction);
     note_candidates(decision, before, trace_, row);
     if (before != nullptr) row.stated_at = before->stated_at;
@@ -226,7 +227,7 @@ std::optional<ConversionTarget> Commissions::registration(const Attribution &att
     row.state = ConversionState::counted;
     row.quantity = 1;
     row.is_test = !file_.customer.empty() && file_.customer.front().is_test;
-    target.effective_at = *attribution.signup_at;
+    target.effective_at = target.taken_back_at = *attribution.signup_at;
     target.cause = "registration";
     describe("registration", decision, nullptr, *attribution.signup_at, row);
     const ConversionRow *const before = file_.posted(std::string(), Subject::registration);
@@ -278,7 +279,7 @@ ConversionTarget Commissions::event(const DecidedEvent &item) {
         row.order_key = item.purchase->order_key;
         row.is_test = row.is_test || item.purchase->is_test;
     }
-    target.effective_at = event.occurred_at;
+    target.effective_at = target.taken_back_at = event.occurred_at;
     target.cause = "event";
     note_candidates(item.decision, file_.posted(row.transaction_id, Subject::event), trace_, row);
     if (!event.kind || item.decision.waits_until) {

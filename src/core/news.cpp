@@ -310,7 +310,7 @@ void finish(Draft &draft, const Program &program, News &news) {
     sale.taken_at = result.taken_at;
     sale.taken_whole_at = result.taken_whole_at;
     sale.new_size = result.new_size;
-    sale.latest_news_at = std::max(sale.latest_news_at, result.latest_at);
+    sale.latest_take_back_at = std::max(*sale.completed_at, result.latest_at);
     if (result.mismatch)
         news.reviews.push_back({"refund_mismatch", sale.row->transaction_id,
                                 "the cumulative refund and the sum of the refunds differ"});

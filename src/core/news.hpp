@@ -20,7 +20,8 @@ struct Sale {
     Time ordered_at = 0;
     std::optional<Time> completed_at;         ///< nullopt: no completed report yet
     Time first_completed_recorded_at = 0;     ///< arrival of the first completed report
-    Time latest_news_at = 0;                  ///< own time of the newest news that counts
+    Time latest_news_at = 0;                  ///< own time of the newest content
+    Time latest_take_back_at = 0;             ///< own time of the newest news of what was taken back; else completed_at
 
     // Content: the latest report that knows the field.
     Decimal gross, tax, wallet_credit;

@@ -48,7 +48,8 @@ struct Target {
 struct ConversionTarget {
     ConversionRow row;
     std::vector<Target> commissions;
-    Time effective_at = 0; ///< own time of the newest news behind it
+    Time effective_at = 0;  ///< own time of the newest news behind it, take-backs excepted
+    Time taken_back_at = 0; ///< own time of the newest take-back
     const char *cause = "report";
 };
 

@@ -2,7 +2,11 @@
 #include "core/settle.hpp"
 
 #include <algorithm>
+#include <map>
+#include <optional>
 #include <set>
+#include <string_view>
+#include <utility>
 
 namespace affiliate::core {
 
@@ -63,6 +67,11 @@ ConversionEntry difference(const ConversionRow &from, const ConversionRow &to) {
     return item;
 }
 
+bool is_nothing(const ConversionEntry &item) {
+    return item.quantity == 0 && item.new_customers == 0 && item.refunded_count == 0 && item.charged_back_count == 0 &&
+           item.gross.is_zero() && item.discount.is_zero() && item.refunded.is_zero() && item.charged_back.is_zero();
+}
+
 void post_conversion(const ConversionTarget &target, const ConversionRow *before, Outcome &outcome) {
     ConversionChange change;
     change.row = target.row;
@@ -71,21 +80,29 @@ void post_conversion(const ConversionTarget &target, const ConversionRow *before
     change.row.version = change.version_before;
     ConversionRow const empty;
     const ConversionRow &old = before == nullptr ? empty : *before;
-    auto const entry = [&](int affiliate_no, const ConversionRow &from, const ConversionRow &to, const char *cause) {
-        ConversionEntry item = difference(from, to);
+    auto const add = [&](int affiliate_no, ConversionEntry item, const char *cause, Time at) {
         item.version = ++change.row.version;
         item.affiliate_no = affiliate_no;
         item.cause = cause;
-        item.effective_at = target.effective_at;
+        item.effective_at = at;
         change.entries.push_back(std::move(item));
     };
+    // each on its day: what was sold, and what was taken back of it
+    auto const entry = [&](int affiliate_no, const ConversionEntry &all, const char *cause, Time sold_at) {
+        ConversionEntry sale = all, taken_back = all;
+        sale.refunded_count = sale.charged_back_count = taken_back.quantity = taken_back.new_customers = 0;
+        sale.refunded = sale.charged_back = taken_back.gross = taken_back.discount = Decimal{};
+        if (!is_nothing(sale)) add(affiliate_no, std::move(sale), cause, sold_at);
+        if (!is_nothing(taken_back)) add(affiliate_no, std::move(taken_back), cause, target.taken_back_at);
+    };
+    Time const occurred_at = target.row.occurred_at.value_or(target.effective_at);
     if (old.affiliate_no != target.row.affiliate_no && !same_totals(old, empty)) {
-        entry(old.affiliate_no, old, empty, "reattributed");
-        if (!same_totals(target.row, empty)) entry(target.row.affiliate_no, empty, target.row, "reattributed");
+        entry(old.affiliate_no, difference(old, empty), "reattributed", occurred_at);
+        entry(target.row.affiliate_no, difference(empty, target.row), "reattributed", occurred_at);
     } else if (!same_totals(old, target.row)) {
-        entry(target.row.affiliate_no, old, target.row, target.cause);
+        entry(target.row.affiliate_no, difference(old, target.row), target.cause, old.version == 0 ? occurred_at : target.effective_at);
     } else if (!same_totals(old, empty) && !old.same_group(target.row)) { // nothing but the place where reports show it
-        entry(target.row.affiliate_no, old, target.row, "regrouped");
+        add(target.row.affiliate_no, {}, "regrouped", target.effective_at);
     }
     if (before != nullptr && change.entries.empty() && same_decision(*before, target.row)) return;
     outcome.conversions.push_back(std::move(change));
@@ -95,7 +112,7 @@ const char *adjustment_cause(const CommissionRow &row) {
     return row.ladder_no != 0 || row.cap_room ? "second_stage" : "redecided";
 }
 
-void post_commission(CommissionRow row, const CommissionRow *before, Time effective_at, Outcome &outcome) {
+void post_commission(CommissionRow row, const CommissionRow *before, Time accrued_at, Time taken_back_at, Outcome &outcome) {
     CommissionChange change;
     change.is_new = before == nullptr;
     change.version_before = before == nullptr ? 0 : before->version;
@@ -105,16 +122,15 @@ void post_commission(CommissionRow row, const CommissionRow *before, Time effect
     row.paid = old.paid;
     row.accrued_when_paid = old.accrued_when_paid;
     row.stated_at = old.stated_at;
-    auto const entry = [&](const char *kind, Decimal amount, const char *cause) {
+    auto const entry = [&](const char *kind, Decimal amount, const char *cause, Time at) {
         if (amount.is_zero()) return;
-        change.entries.push_back({++row.version, kind, std::move(amount), cause, effective_at});
+        change.entries.push_back({++row.version, kind, std::move(amount), cause, at});
     };
-    bool const is_first = old.accrued.is_zero() && change.is_new;
-    entry(is_first ? "accrual" : "adjustment", row.accrued - old.accrued, is_first ? "sale" : adjustment_cause(row));
+    entry(change.is_new ? "accrual" : "adjustment", row.accrued - old.accrued, change.is_new ? "sale" : adjustment_cause(row), accrued_at);
     Decimal const reversed = row.reversed - old.reversed;
     if (reversed.sign() > 0)
-        entry(row.is_void ? "void" : "reversal", -reversed, row.is_void ? "cooling_off" : "take_back");
-    else entry("reinstatement", -reversed, old.is_void ? "void_undone" : "take_back_undone");
+        entry(row.is_void ? "void" : "reversal", -reversed, row.is_void ? "cooling_off" : "take_back", taken_back_at);
+    else entry("reinstatement", -reversed, old.is_void ? "void_undone" : "take_back_undone", taken_back_at);
     bool const same = before != nullptr && change.entries.empty() && old.eligible_at == row.eligible_at &&
                       old.hold_reason == row.hold_reason && old.is_void == row.is_void &&
                       old.uncapped_net == row.uncapped_net && old.uncapped_accrued == row.uncapped_accrued && old.ladder_position == row.ladder_position &&
@@ -165,6 +181,23 @@ CommissionRow withdrawn(const CommissionRow &before) {
     if (row.ladder_no == 0) row.is_provisional = false; // nothing ranks it any more
     return row;
 }
+
+/// When what was taken back of a subject last changed.
+class TakeBackTimes {
+public:
+    explicit TakeBackTimes(const Settled &settled) {
+        for (const ConversionTarget &target : settled.conversions)
+            times_.emplace(Key(target.row.transaction_id, target.row.subject), target.taken_back_at);
+    }
+    Time of(const CommissionRow &row) const {
+        auto const found = times_.find(Key(row.subject_id, row.subject));
+        return found == times_.end() ? row.earned_at : found->second;
+    }
+
+private:
+    using Key = std::pair<std::string_view, Subject>;
+    std::map<Key, Time> times_;
+};
 
 void post_ownerships(const CaseFile &file, const Attribution &attribution, Outcome &outcome) {
     std::map<std::string, int> numbers;
@@ -246,8 +279,9 @@ Outcome post(const CaseFile &file, const Settled &settled) {
                             commission.affiliate_no, commission.rule->level);
             if (posted != nullptr) seen.insert(posted);
             else if (commission.accrued.is_zero() && !commission.rule->second_stage()) continue;
-            post_commission(commission_row(target, commission, file.program->currency, posted), posted,
-                            target.effective_at, outcome);
+            CommissionRow row = commission_row(target, commission, file.program->currency, posted);
+            Time const accrued_at = posted == nullptr ? row.earned_at : target.effective_at;
+            post_commission(std::move(row), posted, accrued_at, target.taken_back_at, outcome);
         }
         bool const changed = outcome.conversions.size() + outcome.commissions.size() != changes;
         bool const counted = target.row.ladder_counts || (before != nullptr && before->ladder_counts);
@@ -259,9 +293,11 @@ Outcome post(const CaseFile &file, const Settled &settled) {
             for (const Target &commission : target.commissions)
                 if (commission.rule->second_stage()) stage.insert(commission.affiliate_no);
     }
+    std::optional<TakeBackTimes> times; // made where a line is withdrawn, which is rare
     for (const CommissionRow &row : file.commissions)
         if (seen.count(&row) == 0 && (!row.accrued.is_zero() || !row.reversed.is_zero() || row.uncapped_accrued)) {
-            post_commission(withdrawn(row), &row, row.earned_at, outcome);
+            if (!times) times.emplace(settled);
+            post_commission(withdrawn(row), &row, row.earned_at, times->of(row), outcome);
             if (row.ladder_no != 0 || row.cap_room) stage.insert(row.affiliate_no);
         }
     post_ownerships(file, settled.attribution, outcome);

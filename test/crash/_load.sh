@@ -31,7 +31,7 @@ resend() { # ID: the same sale once more
         ON CONFLICT (transaction_id) DO UPDATE SET status = excluded.status, completed_at = excluded.completed_at;"
 }
 
-# seller NAME: sales by INSERT, every other one to a customer that all sellers share; upserts, clicks, take-backs of all kinds
+# seller NAME: sales by INSERT, every other one to a customer that all sellers share; upserts, clicks, take-backs of all kinds, events
 seller() {
     local i key customer
     for ((i = 1; ; i++)); do
@@ -53,6 +53,7 @@ seller() {
             7 | 10) send dispute "$key" "INSERT INTO affiliate.dispute (dispute_id, transaction_id, amount, opened_at, closed_at, outcome) VALUES ('$key', '$key', 25, '2025-03-06', '2025-03-07', 'lost');" ;;
             11) send dispute "$key" "INSERT INTO affiliate.dispute (dispute_id, transaction_id, opened_at, closed_at, outcome) VALUES ('$key', '$key', '2025-03-06', '2025-03-07', 'lost');"
                 send won "$key" "UPDATE affiliate.dispute SET outcome = 'won', closed_at = '2025-03-08' WHERE dispute_id = '$key';" ;;
+            14) send event "$key" "INSERT INTO affiliate.event (event_id, customer_id, event_type, occurred_at, transaction_id) VALUES ('$key', '$customer', 'evaluation_passed', '2025-03-08', '$key');" ;;
             12 | 13) send sale "$key" "$(resend "$key")" ;;
         esac || return
     done
@@ -93,6 +94,8 @@ operator() {
 
 # drainer: loops one after the other; of two at once one returns at once
 drainer() { while echo "CALL affiliate.drain_loop('0.3 s'); SELECT pg_sleep(0.05);"; do :; done; }
+
+refresher() { while echo "CALL affiliate.rollup_catch_up(); SELECT pg_sleep(0.05);"; do :; done; }
 
 # client NAME on|off FEEDER ARGUMENT...: with that synchronous_commit. It rests while its name matches a row of public.quiet.
 client() {

@@ -15,6 +15,7 @@ CREATE VIEW public.present AS
     UNION ALL SELECT 'both', t.transaction_id, '' FROM affiliate.transaction AS t JOIN affiliate.transaction AS r ON r.transaction_id = 'refund_' || t.transaction_id
     UNION ALL SELECT 'copy', substring(transaction_id FROM '(.*)_'), '' FROM affiliate.transaction WHERE transaction_id ~ 'copy' GROUP BY 2 HAVING count(*) = 20
     UNION ALL SELECT 'click', click_id, '' FROM affiliate.click
+    UNION ALL SELECT 'event', event_id, '' FROM affiliate.event
     UNION ALL SELECT 'dispute', dispute_id, '' FROM affiliate.dispute
     UNION ALL SELECT 'won', dispute_id, '' FROM affiliate.dispute WHERE outcome = 'won'
     UNION ALL SELECT 'adjust', adjustment_id, '' FROM affiliate.adjustment

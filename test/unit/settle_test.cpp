@@ -104,6 +104,57 @@ BOOST_AUTO_TEST_CASE(m6_void_or_reversal_to_the_microsecond) {
     }
 }
 
+/// Reports by event date ask on which day something happened, not when it was settled: a sale that was refunded before it
+/// was settled at all (queued, or imported with its end) stands on its own day, and a refund on its own, whatever else was
+/// reported later.
+BOOST_AUTO_TEST_CASE(m5_each_entry_is_effective_when_its_cause_happened) {
+    for (bool const is_settled_between : {true, false}) {
+        Sold s;
+        s.update("s", day(20)).product("p2");
+        if (is_settled_between) s.settle();
+        s.refund("r", "s", day(9), "40");
+        s.settle();
+        for (const auto &[key, entries] : s.ledger.entries) {
+            BOOST_REQUIRE(entries.size() == 2U);
+            BOOST_TEST(entries[0].effective_at == day(1));
+            BOOST_TEST(entries[1].effective_at == day(9));
+        }
+        const std::vector<ConversionEntry> &counts = s.ledger.conversion_entries.at({"s", Subject::transaction});
+        BOOST_REQUIRE(counts.size() == 2U);
+        BOOST_TEST(counts[0].gross == money("100"));
+        BOOST_TEST(counts[0].refunded == money("0"));
+        BOOST_TEST(counts[0].effective_at == day(1));
+        BOOST_TEST(counts[1].quantity == 0);
+        BOOST_TEST(counts[1].refunded == money("40"));
+        BOOST_TEST(counts[1].effective_at == day(9));
+    }
+}
+
+/// Likewise a sale that goes to somebody else: on each day nothing is left of it with the one who had it.
+BOOST_AUTO_TEST_CASE(w10_a_change_of_owner_moves_each_entry_on_its_own_day) {
+    Sold s;
+    s.refund("r", "s", day(9), "40");
+    s.settle();
+    s.reassign(bob);
+    s.settle();
+    BOOST_TEST(owed_to(s, bob) == money("6"));
+    for (Time const at : {day(1), day(9)}) {
+        Decimal earned, gross, refunded;
+        for (const auto &[key, entries] : s.ledger.entries)
+            if (std::get<3>(key) == alice)
+                for (const Entry &entry : entries)
+                    if (entry.effective_at == at) earned += entry.amount;
+        for (const ConversionEntry &entry : s.ledger.conversion_entries.at({"s", Subject::transaction}))
+            if (entry.affiliate_no == alice && entry.effective_at == at) {
+                gross += entry.gross;
+                refunded += entry.refunded;
+            }
+        BOOST_TEST(earned == money("0"));
+        BOOST_TEST(gross == money("0"));
+        BOOST_TEST(refunded == money("0"));
+    }
+}
+
 BOOST_AUTO_TEST_CASE(m6_a_failed_refund_undoes_the_void) {
     Sold s;
     s.refund("r", "s", day(2));
