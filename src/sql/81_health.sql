@@ -13,11 +13,15 @@ DECLARE
     at timestamptz := clock_timestamp();
     oldest timestamptz := affiliate._oldest_transaction();
     sees_transactions boolean := pg_has_role('pg_read_all_stats', 'USAGE');
-    versions_differ constant text := 'Library and tables are of different versions: run ALTER EXTENSION pg_affiliate UPDATE, then affiliate.setup(), and reconnect.';
+    problems bigint;
+    drained_lately boolean;
+    rolled_up_lately boolean;
+    is_subscriber boolean;
 BEGIN
     IF affiliate._tables_version() IS DISTINCT FROM affiliate.version() THEN -- tables that the rest asks may be missing
         RETURN QUERY SELECT 'version', affiliate.version(), 'bad',
-            CASE WHEN affiliate._tables_version() IS NULL THEN 'There are no tables here: run affiliate.setup() as a superuser.' ELSE versions_differ END;
+            CASE WHEN affiliate._tables_version() IS NULL THEN 'There are no tables here: run affiliate.setup() as a superuser.' ELSE
+                'Library and tables are of different versions: run ALTER EXTENSION pg_affiliate UPDATE, then affiliate.setup(), and reconnect.' END;
         RETURN;
     END IF;
     SELECT count(*) FILTER (WHERE q.is_due) AS length, at - min(greatest(q.due_at, q.enqueued_at)) FILTER (WHERE q.is_due) AS age,
@@ -27,6 +31,10 @@ BEGIN
     SELECT max(p.rows_above) AS rows_above, max(p.refreshed_at) AS refreshed_at, max(p.last_error) AS last_error,
            greatest(at - max(p.refreshed_at), at - oldest) AS age
     INTO rollups FROM affiliate.rollup_progress AS p;
+    drained_lately := drained.at > affiliate._now() - interval '5 minutes';
+    rolled_up_lately := rollups.refreshed_at > at - interval '5 minutes';
+    is_subscriber := affiliate._is_subscriber();
+    SELECT count(*) INTO problems FROM affiliate._verify_catalog();
 
     RETURN QUERY
     SELECT h.item, h.value, h.state, CASE WHEN h.state <> 'ok' THEN h.hint END
@@ -45,7 +53,7 @@ BEGIN
             'Nothing drains the queue: affiliate.schedule_jobs(), or CALL affiliate.drain_loop(''55 s'').'),
         ('failed attempts', queue.failed::text, CASE queue.failed WHEN 0 THEN 'ok' ELSE 'warn' END, 'Last error: ' || queue.last_error),
         ('last drain', coalesce(date_trunc('second', drained.at)::text, 'never'),
-            CASE WHEN drained.at > affiliate._now() - interval '5 minutes' THEN 'ok' ELSE 'warn' END,
+            CASE WHEN drained_lately THEN 'ok' ELSE 'warn' END,
             'No drain ran lately: affiliate.schedule_jobs(), or a timer that calls affiliate.drain_loop.'),
         ('drain error', coalesce(drained.error, 'none'), CASE WHEN drained.error IS NULL THEN 'ok' ELSE 'bad' END, 'The last drain failed.'),
         ('waiting conversions', (SELECT count(*)::text FROM affiliate.conversion AS c WHERE c.state = 'waiting'),
@@ -61,28 +69,27 @@ BEGIN
         ('open reviews', (SELECT count(*)::text FROM affiliate.review_case AS r WHERE r.state = 'open'),
             CASE WHEN EXISTS (SELECT FROM affiliate.review_case AS r WHERE r.state = 'open' AND r.severity = 'high') THEN 'warn' ELSE 'ok' END,
             'Cases of high severity are open; see affiliate.review_open.'),
-        ('installation', (SELECT count(*)::text FROM affiliate._verify_catalog()) || ' problems',
-            CASE WHEN EXISTS (SELECT FROM affiliate._verify_catalog()) THEN 'bad' ELSE 'ok' END,
+        ('installation', problems || ' problems', CASE problems WHEN 0 THEN 'ok' ELSE 'bad' END,
             'Triggers, owners or privileges are not as they should be: see affiliate.verify(), run affiliate.setup().'),
         ('drain job', affiliate._job('affiliate.drain'),
-            CASE WHEN affiliate._job('affiliate.drain') <> 'none' OR drained.at > affiliate._now() - interval '5 minutes' OR affiliate._is_subscriber() THEN 'ok' ELSE 'warn' END,
+            CASE WHEN affiliate._job('affiliate.drain') <> 'none' OR drained_lately OR is_subscriber THEN 'ok' ELSE 'warn' END,
             'No pg_cron job of yours in this database: affiliate.schedule_jobs(), or another timer.'),
         ('rollup job', affiliate._job('affiliate.rollup'),
-            CASE WHEN affiliate._job('affiliate.rollup') <> 'none' OR rollups.refreshed_at > at - interval '5 minutes' OR affiliate._is_subscriber() THEN 'ok' ELSE 'warn' END,
+            CASE WHEN affiliate._job('affiliate.rollup') <> 'none' OR rolled_up_lately OR is_subscriber THEN 'ok' ELSE 'warn' END,
             'No pg_cron job of yours in this database: affiliate.schedule_jobs(), or another timer.'),
         ('rollups', CASE WHEN rollups.rows_above IS NULL THEN 'not in use' ELSE rollups.rows_above || ' rows above' END,
             CASE WHEN rollups.rows_above < 1000000 THEN 'ok' ELSE 'warn' END,
             'Reports count the streams, which takes longer: CALL affiliate.rollup_catch_up(); see affiliate.rollup_progress.'),
         ('last rollup', coalesce(date_trunc('second', rollups.refreshed_at)::text, 'never'),
-            CASE WHEN rollups.refreshed_at > at - interval '5 minutes' THEN 'ok' ELSE 'warn' END,
+            CASE WHEN rolled_up_lately THEN 'ok' ELSE 'warn' END,
             'No refresh ran lately: affiliate.schedule_jobs(), or a timer that calls affiliate.rollup_catch_up.'),
         ('watermark age', coalesce(date_trunc('second', rollups.age)::text, 'none'), CASE WHEN rollups.age > interval '15 minutes' THEN 'warn' ELSE 'ok' END,
             'Since then rollups stand still and reports read more and more rows: no refresh ran, or a transaction is open that long.'),
         ('rollup error', coalesce(rollups.last_error, 'none'), CASE WHEN rollups.last_error IS NULL THEN 'ok' ELSE 'bad' END, 'The last refresh failed.'),
         ('failed jobs', coalesce(affiliate._failed_jobs()::text, 'unknown'), CASE WHEN affiliate._failed_jobs() > 0 THEN 'warn' ELSE 'ok' END,
             'Runs of pg_cron in the last day failed; see cron.job_run_details.'),
-        ('subscription', CASE WHEN affiliate._is_subscriber() THEN 'subscriber' ELSE 'none' END,
-            CASE WHEN affiliate._is_subscriber() THEN 'warn' ELSE 'ok' END,
+        ('subscription', CASE WHEN is_subscriber THEN 'subscriber' ELSE 'none' END,
+            CASE WHEN is_subscriber THEN 'warn' ELSE 'ok' END,
             'The ledger comes from another server: no job works here. To take over see docs/operations.md, Replication.'),
         ('oldest transaction', CASE WHEN NOT sees_transactions THEN 'unknown' ELSE coalesce(date_trunc('second', at - oldest)::text, 'none') END,
             CASE WHEN oldest < at - interval '15 minutes' OR NOT sees_transactions THEN 'warn' ELSE 'ok' END,

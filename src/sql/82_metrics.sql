@@ -1,7 +1,7 @@
 -- metrics(): what health() knows, for machines.
 
 --| The state of the installation as numbers, for a Prometheus SQL exporter: one row per series. Cheap enough to be read each
---| minute (it counts queues and the catalog, no facts). Names end in their unit; `_total` only grows. Thresholds: docs/operations.md.
+--| minute (it counts queues, the catalog and the few conversions that wait, no facts). Names end in their unit; `_total` only grows. Thresholds: docs/operations.md.
 CREATE FUNCTION affiliate.metrics(OUT name text, OUT labels jsonb, OUT value numeric)
 RETURNS SETOF record
 LANGUAGE plpgsql STABLE PARALLEL RESTRICTED
