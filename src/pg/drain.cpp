@@ -123,6 +123,7 @@ struct Statements {
                  " INSERT INTO affiliate.settle_queue (kind, customer_id, reason)"
                  " SELECT DISTINCT 'customer', customer_id, 'news of a transaction' FROM known",
                  {}};
+    Query attached_rows{"SELECT affiliate._drain_attached($1)", {INT4OID}};
     Query jobs_may_run{"SELECT affiliate._jobs_may_run()", {}};
     Query customers{"SELECT queue_id, customer_id FROM affiliate.settle_queue WHERE kind = 'customer' AND due_at <= $1"
                     " ORDER BY due_at, queue_id LIMIT $2",
@@ -207,10 +208,11 @@ std::int64_t fill_queue(core::Time now, int batch) {
         Row const row = rows[0];
         std::int64_t const next = row.big(1), oldest = row.is_null(2) ? next : row.big(2);
         read_clicks(now, row);
+        std::int64_t const kept = statements().attached_rows.read({Int32GetDatum(batch)})[0].big(0);
         statements().sighted.write({Int64GetDatum(next), TimestampTzGetDatum(now)});
         std::int64_t const news =
             statements().transactions.read({TimestampTzGetDatum(now), Int32GetDatum(batch)})[0].big(0);
-        return news + statements()
+        return kept + news + statements()
                           .rulebook_changes.read({TimestampTzGetDatum(now), Int64GetDatum(oldest), Int32GetDatum(batch)})[0]
                           .big(0);
     });

@@ -51,31 +51,4 @@ const FactColumns &FactColumns::of(Relation relation) {
         .first->second.columns;
 }
 
-FactRows::FactRows(Tuplestorestate *store, Relation relation) : store_(store), columns_(FactColumns::of(relation)) {
-    TupleDesc const descriptor = RelationGetDescr(relation);
-    slot_ = call([descriptor] { return MakeSingleTupleTableSlot(descriptor, &TTSOpsMinimalTuple); });
-    pointer_ = call([store] {
-        int const pointer = tuplestore_alloc_read_pointer(store, EXEC_FLAG_REWIND);
-        tuplestore_select_read_pointer(store, pointer);
-        tuplestore_rescan(store);
-        return pointer;
-    });
-}
-
-bool FactRows::next() {
-    Tuplestorestate *const store = store_;
-    TupleTableSlot *const slot = slot_;
-    int const pointer = pointer_;
-    if (++count_ % 1000 == 0) check_interrupts();
-    return call([=] {
-        tuplestore_select_read_pointer(store, pointer);
-        return tuplestore_gettupleslot(store, true, false, slot);
-    });
-}
-
-void FactRows::close() {
-    TupleTableSlot *const slot = slot_;
-    call([slot] { ExecDropSingleTupleTableSlot(slot); });
-}
-
 } // namespace affiliate::pg

@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "pg/convert.hpp"
+#include "pg/stored_rows.hpp"
 
 #include "pg/postgres.hpp"
 
@@ -72,20 +73,13 @@ private:
 };
 
 /// Reads a transition table from its beginning, row by row.
-class FactRows {
+class FactRows : public StoredRows {
 public:
-    FactRows(Tuplestorestate *store, Relation relation);
-    bool next();
-    FactRow row() const { return {slot_, columns_}; }
-    TupleTableSlot *slot() const noexcept { return slot_; }
-    void close();
+    FactRows(Tuplestorestate *store, Relation relation) : StoredRows(store, relation), columns_(FactColumns::of(relation)) {}
+    FactRow row() const { return {slot(), columns_}; }
 
 private:
-    Tuplestorestate *store_;
     const FactColumns &columns_;
-    TupleTableSlot *slot_;
-    int pointer_;
-    std::uint64_t count_ = 0;
 };
 
 } // namespace affiliate::pg

@@ -35,6 +35,7 @@ constinit int inline_budget_setting = -1;
 constinit char *now_setting = nullptr;
 constinit bool test_clock_set = false;
 constinit TimestampTz test_clock = 0;
+constinit const TimestampTz *arrival = nullptr;
 
 constexpr config_enum_entry mode_options[] = {
     {"on", static_cast<int>(Mode::on), false},
@@ -108,7 +109,13 @@ int inline_budget_ms() noexcept { return inline_budget_setting; }
 
 bool has_test_clock() noexcept { return test_clock_set; }
 
+ArrivedAt::ArrivedAt(std::int64_t at) noexcept : at_(at), before_(arrival) { arrival = &at_; }
+
+ArrivedAt::~ArrivedAt() { arrival = before_; }
+
 std::int64_t now_us() noexcept {
+    if (arrival != nullptr)
+        return *arrival;
     if (test_clock_set)
         return test_clock;
     // After a COMMIT inside a procedure only the transaction's start moves on.

@@ -33,6 +33,7 @@ extern "C" {
 #include "catalog/pg_proc.h"
 #include "catalog/pg_trigger.h"
 #include "catalog/pg_type.h"
+#include "commands/sequence.h"
 #include "commands/trigger.h"
 #include "executor/executor.h"
 #include "executor/spi.h"
@@ -66,12 +67,15 @@ extern "C" {
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/numeric.h"
+#include "utils/plancache.h"
+#include "utils/queryenvironment.h"
 #include "utils/rel.h"
 #include "utils/regproc.h"
 #include "utils/resowner.h"
 #include "utils/snapmgr.h"
 #include "utils/syscache.h"
 #include "utils/timestamp.h"
+#include "utils/tuplestore.h"
 #include "utils/tuplesort.h"
 #include "utils/typcache.h"
 }
@@ -160,6 +164,33 @@ inline List *insert_index_tuples(ResultRelInfo *result, TupleTableSlot *slot, ES
     return ::ExecInsertIndexTuples(result, slot, estate, false, false, nullptr, NIL, false);
 #else
     return ::ExecInsertIndexTuples(result, slot, estate, false, false, nullptr, NIL);
+#endif
+}
+
+using TreeWalker = bool (*)(Node *, void *);
+
+/// Calls `walker` for what is below a node of an expression, or of a query.
+inline bool walk_expression(Node *node, TreeWalker walker, void *context) {
+#if PG_VERSION_NUM >= 160000
+    return ::expression_tree_walker_impl(node, walker, context);
+#else
+    return ::expression_tree_walker(node, reinterpret_cast<bool (*)()>(reinterpret_cast<void *>(walker)), context);
+#endif
+}
+inline bool walk_query(::Query *query, TreeWalker walker, void *context) {
+#if PG_VERSION_NUM >= 160000
+    return ::query_tree_walker_impl(query, walker, context, 0);
+#else
+    return ::query_tree_walker(query, reinterpret_cast<bool (*)()>(reinterpret_cast<void *>(walker)), context, 0);
+#endif
+}
+
+/// Tells one top-level transaction of a backend from the next.
+inline LocalTransactionId local_transaction_id() noexcept {
+#if PG_VERSION_NUM >= 170000
+    return MyProc->vxid.lxid;
+#else
+    return MyProc->lxid;
 #endif
 }
 

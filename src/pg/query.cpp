@@ -71,9 +71,9 @@ IndexPlans::IndexPlans() {
     for (const char *name : {"enable_seqscan", "enable_hashjoin", "enable_mergejoin"}) set(name, "off");
 }
 
-AsOwner::AsOwner() {
+AsOwner::AsOwner(int more) {
     GetUserIdAndSecContext(&user_, &context_);
-    int const context = context_;
+    int const context = context_ | more;
     call([context] {
         Oid const owner = get_role_oid("affiliate_owner", true);
         if (OidIsValid(owner))

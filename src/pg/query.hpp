@@ -108,7 +108,8 @@ public:
 /// of a table. Restored by restore(), or by the abort of the (sub)transaction.
 class AsOwner {
 public:
-    AsOwner();
+    /// `more`: further bits of the security context, for what others wrote.
+    explicit AsOwner(int more = 0);
     void restore();
 
 private:

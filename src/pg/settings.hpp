@@ -26,6 +26,19 @@ int inline_budget_ms() noexcept;
 /// inside a statement. With the test clock pg_affiliate.now: that instant.
 std::int64_t now_us() noexcept;
 
+/// While one lives, now_us() is that instant: news that was kept is written as of when it arrived.
+class ArrivedAt {
+public:
+    explicit ArrivedAt(std::int64_t at) noexcept;
+    ~ArrivedAt();
+    ArrivedAt(const ArrivedAt &) = delete;
+    ArrivedAt &operator=(const ArrivedAt &) = delete;
+
+private:
+    std::int64_t at_;
+    const std::int64_t *before_;
+};
+
 /// Whether pg_affiliate.now is set; health() shows it.
 bool has_test_clock() noexcept;
 

@@ -28,6 +28,10 @@ int subtransactions = 0; // of the present top-level transaction
 
 void on_transaction_end(XactEvent, void *) noexcept { subtransactions = 0; }
 
+const Enclosed *enclosing = nullptr;
+
+} // namespace
+
 bool count_subtransaction() {
     static bool registered = false;
     if (!registered) {
@@ -39,7 +43,13 @@ bool count_subtransaction() {
     return ++subtransactions <= kSubtransactionsMax;
 }
 
-/// Until when the statement may go on settling; 0 = no limit.
+Enclosed::Enclosed(core::Time deadline, bool settles) noexcept
+    : deadline_(deadline), settles_(settles), before_(enclosing) {
+    enclosing = this;
+}
+
+Enclosed::~Enclosed() { enclosing = before_; }
+
 core::Time inline_deadline() {
     int const budget = inline_budget_ms();
     if (budget == 0) return 0;
@@ -47,6 +57,10 @@ core::Time inline_deadline() {
     if (budget > 0) return now + budget * 1000LL;
     return now + std::max(kBudgetMin, now - GetCurrentStatementStartTimestamp());
 }
+
+bool is_over(core::Time deadline) { return deadline != 0 && GetCurrentTimestamp() >= deadline; }
+
+namespace {
 
 /// `large`: where those go that a statement must not settle; nullptr = settle all.
 void settle_batch(const Customers &batch, core::Time now, Customers *large, std::uint64_t &posted) {
@@ -168,8 +182,6 @@ void enqueue_customers(SortedKeys &customers, const char *reason, std::size_t co
 
 constexpr const char *kNotInline = "not settled inline";
 
-bool is_over(core::Time deadline) { return deadline != 0 && GetCurrentTimestamp() >= deadline; }
-
 /// Settles the next `count` customers in the present subtransaction, until the budget is used up; a batch at least.
 void settle_chunk(SortedKeys &customers, std::size_t count, core::Time deadline) {
     core::Time const now = now_us();
@@ -186,19 +198,13 @@ void settle_chunk(SortedKeys &customers, std::size_t count, core::Time deadline)
     owner.restore();
 }
 
-/// Why nothing can be settled inside this statement, or nullptr.
-const char *why_not_inline() {
-    if (mode() == Mode::queue) return "mode queue";
-    if (IsolationUsesXactSnapshot()) return "isolation level";
-    if (subtransactions >= kSubtransactionsMax) return "many statements in one transaction";
-    std::shared_ptr<CompiledRulebook> const current = rulebook_unless_locked();
-    if (current == nullptr) return "the rulebook is locked";
-    return current->book.schema_version == library_version() ? nullptr : "library of another version";
-}
-
 /// Chunk by chunk, each in a subtransaction; a chunk that fails is queued. What is left then is queued, too.
 void settle_chunks(SortedKeys &customers) {
     NeverWait const never_wait;
+    if (enclosing != nullptr) {
+        settle_chunk(customers, customers.added(), enclosing->deadline());
+        return enqueue_customers(customers, kNotInline);
+    }
     core::Time const deadline = inline_deadline();
     std::size_t const chunk = chunk_size(customers.added());
     for (bool is_first = true; !customers.at_end() && (is_first || !is_over(deadline)); is_first = false) {
@@ -213,6 +219,20 @@ void settle_chunks(SortedKeys &customers) {
 }
 
 } // namespace
+
+const char *why_not_in_transaction() {
+    if (mode() == Mode::queue) return "mode queue";
+    if (IsolationUsesXactSnapshot()) return "isolation level";
+    return subtransactions >= kSubtransactionsMax ? "many statements in one transaction" : nullptr;
+}
+
+const char *why_not_inline() {
+    if (enclosing != nullptr && !enclosing->settles()) return "was kept and is written now";
+    if (const char *const why = why_not_in_transaction()) return why;
+    std::shared_ptr<CompiledRulebook> const current = rulebook_unless_locked();
+    if (current == nullptr) return "the rulebook is locked";
+    return current->book.schema_version == library_version() ? nullptr : "library of another version";
+}
 
 void enqueue_transactions(const Customers &transactions, const char *reason) {
     static Query *const statement = new Query(

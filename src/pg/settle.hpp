@@ -14,6 +14,36 @@ namespace affiliate::pg {
 /// could not do. The keys are sorted and used up here.
 void settle_inline(SortedKeys &customers);
 
+/// The rows of an attached table become facts in a statement of ours, inside of the firm's: settling is part of that then, in
+/// its subtransaction, until its deadline, or not at all.
+class Enclosed {
+public:
+    /// `deadline`: 0 = none.
+    Enclosed(core::Time deadline, bool settles) noexcept;
+    ~Enclosed();
+    Enclosed(const Enclosed &) = delete;
+    Enclosed &operator=(const Enclosed &) = delete;
+    core::Time deadline() const noexcept { return deadline_; }
+    bool settles() const noexcept { return settles_; }
+
+private:
+    core::Time deadline_;
+    bool settles_;
+    const Enclosed *before_;
+};
+
+/// Until when the firm's statement may be kept; 0 = no limit.
+core::Time inline_deadline();
+bool is_over(core::Time deadline);
+
+/// False where this transaction has had as many subtransactions of ours as it may have (POSTGRES.md 6).
+bool count_subtransaction();
+
+/// Why nothing can be decided in this transaction, or nullptr. Reads nothing.
+const char *why_not_in_transaction();
+/// The same, and why not with the tables and the library that there are.
+const char *why_not_inline();
+
 /// What the drain has done.
 struct Settlement {
     std::uint64_t posted = 0;           ///< ledger entries written

@@ -10,9 +10,11 @@ BEGIN
     FOR wanted IN
         SELECT 'SCHEMA affiliate' FROM pg_namespace WHERE nspname = 'affiliate' AND nspowner <> 'affiliate_owner'::regrole
         UNION ALL
-        SELECT format('%s %s', CASE c.relkind WHEN 'v' THEN 'VIEW' ELSE 'TABLE' END, c.oid::regclass)
+        SELECT format('%s %s', CASE c.relkind WHEN 'v' THEN 'VIEW' WHEN 'S' THEN 'SEQUENCE' ELSE 'TABLE' END, c.oid::regclass)
         FROM pg_class AS c
-        WHERE c.relnamespace = 'affiliate'::regnamespace AND c.relkind IN ('r', 'p', 'v') AND c.relowner <> 'affiliate_owner'::regrole
+        WHERE c.relnamespace = 'affiliate'::regnamespace AND c.relowner <> 'affiliate_owner'::regrole
+          AND (c.relkind IN ('r', 'p', 'v') -- the sequence of a column belongs to who owns its table
+               OR c.relkind = 'S' AND NOT EXISTS (SELECT FROM pg_depend AS d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype IN ('a', 'i')))
         UNION ALL
         -- functions with the owner's rights, and those that setup() made
         SELECT format('ROUTINE %s', p.oid::regprocedure)
@@ -76,6 +78,7 @@ BEGIN
         EXECUTE format('GRANT INSERT (%s), UPDATE (%1$s), DELETE ON affiliate.%I TO affiliate_admin', affiliate._given_columns(name), name);
     END LOOP;
     GRANT INSERT (version), UPDATE (version) ON affiliate.plan TO affiliate_admin;
+    GRANT INSERT, UPDATE ON affiliate.attachment TO affiliate_admin;
     GRANT INSERT (action, object, detail) ON affiliate.audit_log TO affiliate_admin;
     GRANT INSERT (kind, program_no, customer_id, due_at, reason, scope) ON affiliate.settle_queue TO affiliate_admin;
 
@@ -120,7 +123,9 @@ DECLARE
         _guard_triggers,_rulebook_tables,_sequences_behind,_is_subscriber}';
     -- called by triggers with the rights of whoever writes the rulebook, and by what administrators call: the job of
     -- schedule_jobs() is the caller's own, and what _audit writes an administrator may write anyway
-    for_admins constant text[] := '{_concerned_program,_rulebook_scope,_rebuild_upline,_id_columns,_is_amount,_audit,_force_sync,_drain_failed,_jobs,_cron_hint,_rollup_failed}';
+    for_admins constant text[] := '{_concerned_program,_rulebook_scope,_rebuild_upline,_id_columns,_is_amount,_audit,_force_sync,_drain_failed,_jobs,_cron_hint,_rollup_failed,
+        _attached,_attachment_kinds,_refuse_mapping,_check_expression,_try_mapping,_require_attachable,_complete_mapping,_fact_fields,_given_columns,_read_columns,
+        _check_attach,_attached_relations,_attached_relation,_attached_triggers,_make_attached_triggers,_drop_attached_triggers,_require_attachment}';
 BEGIN
     RETURN QUERY
     SELECT r.role_name
@@ -128,7 +133,7 @@ BEGIN
         ('affiliate_owner', NOT is_trigger AND function_name <> ALL (superusers_only)),
         ('affiliate_reader', function_name = ANY (for_readers)),
         ('affiliate_writer', function_name = ANY (for_writers)),
-        ('affiliate_admin', NOT is_trigger AND function_name <> ALL (superusers_only || for_readers)
+        ('affiliate_admin', (NOT is_trigger OR function_name = '_attached') AND function_name <> ALL (superusers_only || for_readers)
             AND (function_name NOT LIKE '\_%' OR function_name = ANY (for_admins))),
         (NULL, true)) AS r (role_name, may)
     WHERE r.may;

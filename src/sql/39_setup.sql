@@ -19,6 +19,7 @@ BEGIN
     PERFORM affiliate._setup_decisions();
     PERFORM affiliate._setup_ledger();
     PERFORM affiliate._setup_operator();
+    PERFORM affiliate._setup_attachments();
     PERFORM affiliate._setup_rollups();
     PERFORM affiliate._stamp_cluster();
     PERFORM affiliate._setup_defaults();

@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: PostgreSQL
+#include "pg/attached.hpp"
+
+#include <cstring>
+#include <map>
+
+#include "pg/relation_lock.hpp"
+
+#include "pg/postgres.hpp"
+
+namespace affiliate::pg {
+
+namespace {
+
+using Attachments = std::map<std::pair<std::string, Oid>, Attachment>;
+
+/// By the relation whose rows come in.
+Attachments &attachments() {
+    static Attachments *const all = new Attachments;
+    return *all;
+}
+
+/// Attaching anew makes the triggers of the table anew, which invalidates it as well.
+void on_relcache_invalidation(Datum, Oid relation) noexcept {
+    for (auto &entry : attachments())
+        if (relation == InvalidOid || relation == entry.second.relation) entry.second.is_current = false;
+}
+
+std::vector<int> read_ints(const Row &row, int column) {
+    std::vector<int> result;
+    for (const std::string &number : row.texts(column)) result.push_back(std::stoi(number));
+    return result;
+}
+
+SPIPlanPtr prepare(const char *statement) {
+    SPIPlanPtr const plan = call([statement] {
+        SPIPlanPtr const made = SPI_prepare(statement, 0, nullptr);
+        if (made != nullptr) SPI_keepplan(made);
+        return made;
+    });
+    if (plan == nullptr) throw core::Error("XX000", "the statement of an attached table cannot be prepared", statement);
+    return plan;
+}
+
+} // namespace
+
+FirmRows::FirmRows(Relation relation)
+    : relation_(RelationGetRelid(relation)), store_(call([] { return tuplestore_begin_heap(false, false, work_mem); })) {}
+
+void FirmRows::add(TupleTableSlot *slot) {
+    Tuplestorestate *const store = store_;
+    call([store, slot] { tuplestore_puttupleslot(store, slot); });
+    ++size_;
+}
+
+void FirmRows::add(Datum row) {
+    Tuplestorestate *const store = store_;
+    call([store, row] {
+        HeapTupleHeader const header = DatumGetHeapTupleHeader(row);
+        HeapTupleData tuple{};
+        tuple.t_len = HeapTupleHeaderGetDatumLength(header);
+        tuple.t_data = header;
+        tuplestore_puttuple(store, &tuple);
+    });
+    ++size_;
+}
+
+void FirmRows::clear() {
+    Tuplestorestate *const store = store_;
+    call([store] { tuplestore_clear(store); });
+    size_ = 0;
+}
+
+void FirmRows::close() {
+    Tuplestorestate *const store = store_;
+    call([store] { tuplestore_end(store); });
+}
+
+void FirmRows::offer() const {
+    Oid const relation = relation_;
+    Tuplestorestate *const store = store_;
+    auto const rows = static_cast<double>(size_);
+    call([=] {
+        auto const named = static_cast<EphemeralNamedRelation>(palloc0(sizeof(EphemeralNamedRelationData)));
+        named->md.name = pstrdup("new_rows");
+        named->md.reliddesc = relation;
+        named->md.enrtype = ENR_NAMED_TUPLESTORE;
+        named->md.enrtuples = rows;
+        named->reldata = store;
+        SPI_register_relation(named);
+    });
+}
+
+std::uint64_t FirmRows::run(const char *statement, SPIPlanPtr &plan) const {
+    offer();
+    if (plan == nullptr) plan = prepare(statement);
+    SPIPlanPtr const prepared = plan;
+    int const result = call([prepared] { return SPI_execute_plan(prepared, nullptr, nullptr, false, 0); });
+    if (result < 0)
+        throw core::Error("XX000", "unexpected result of the statement of an attached table", SPI_result_code_string(result));
+    return SPI_processed;
+}
+
+InMapping::Pinned::Pinned() {
+    static constexpr const char *kPinned[][2] = {{"search_path", "pg_catalog, pg_temp"},
+                                                 {"TimeZone", "UTC"},
+                                                 {"DateStyle", "ISO, MDY"},
+                                                 {"IntervalStyle", "postgres"},
+                                                 {"extra_float_digits", "1"}};
+    for (const auto &[name, value] : kPinned) {
+        const char *const setting = name;
+        const char *const present = call([setting] { return GetConfigOption(setting, false, false); });
+        if (std::strcmp(present, value) != 0) set(name, value);
+    }
+}
+
+InMapping::InMapping() = default;
+
+void InMapping::restore() {
+    settings_.restore();
+    owner_.restore();
+}
+
+Attachment *known_attachment(const std::string &id, Oid relation) {
+    auto const found = attachments().find({id, relation});
+    return found == attachments().end() || !found->second.is_current ? nullptr : &found->second;
+}
+
+Attachment &load_attachment(const std::string &id, Oid relation) {
+    static bool registered = false;
+    if (!registered) {
+        call([] {
+            CacheRegisterRelcacheCallback([](Datum argument, Oid changed) { on_relcache_invalidation(argument, changed); },
+                                          Datum{0});
+        });
+        registered = true;
+    }
+    static Query *const query =
+        new Query("SELECT s.on_error = 'raise', s.mapped::text[], s.keys::text[], s.fact::oid, s.statement"
+                  " FROM affiliate._attached_statement($1, $2) AS s",
+                  {TEXTOID, OIDOID});
+    Attachment &attachment = attachments()[{id, relation}];
+    attachment.id = id;
+    attachment.relation = relation;
+    attachment.is_current = true; // what is changed while it is read makes it out of date again
+    AsOwner owner;
+    SpiSession session;
+    try {
+        Rows rows = query->read({make_text(id), ObjectIdGetDatum(relation)});
+        Row const row = rows[0];
+        attachment.raises = row.boolean(0);
+        attachment.mapped = read_ints(row, 1);
+        attachment.keys = read_ints(row, 2);
+        attachment.fact = DatumGetObjectId(row.datum(3));
+        // Its plan notices changes of the table by itself. That of another statement is not freed: it may be running.
+        if (std::string statement = row.text(4); attachment.statement != statement) {
+            attachment.statement = std::move(statement);
+            attachment.plan = nullptr;
+        }
+    } catch (...) {
+        attachment.is_current = false;
+        throw;
+    }
+    session.close();
+    owner.restore();
+    return attachment;
+}
+
+std::uint64_t write_facts(Attachment &attachment, FirmRows &rows) {
+    Oid const fact = attachment.fact;
+    if (!call([fact] { return take_lock(fact, RowExclusiveLock); })) refuse_to_wait();
+    SpiSession session;
+    std::uint64_t const written = rows.run(attachment.statement.c_str(), attachment.plan);
+    session.close();
+    return written;
+}
+
+} // namespace affiliate::pg

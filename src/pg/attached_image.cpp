@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: PostgreSQL
+#include "pg/attached_image.hpp"
+
+#include "core/json.hpp"
+#include "pg/settings.hpp"
+
+#include "pg/postgres.hpp"
+
+namespace affiliate::pg {
+
+namespace {
+
+constexpr std::size_t kKeyBytesMax = 1000; // of input_key, which is indexed
+
+RowTable &pending_input() {
+    static RowTable *const table =
+        new RowTable("pending_input", {"input_id", "kind", "state", "input_key", "payload", "reason",
+                                                                       "recorded_at", "recorded_by", "attempts", "due_at"});
+    return *table;
+}
+
+std::int64_t next_input_id() {
+    Oid const sequence =
+        call([] { return get_relname_relid("pending_input_input_id_seq", get_namespace_oid("affiliate", false)); });
+    if (!OidIsValid(sequence)) throw core::Error("AF090", "the sequence of affiliate.pending_input is missing");
+    return call([sequence] { return nextval_internal(sequence, false); });
+}
+
+std::vector<int> primary_key(Relation relation) {
+    Bitmapset *const columns = call([relation] { return RelationGetIndexAttrBitmap(relation, INDEX_ATTR_BITMAP_PRIMARY_KEY); });
+    std::vector<int> result;
+    for (int member = -1; (member = bms_next_member(columns, member)) >= 0;)
+        if (int const column = member + FirstLowInvalidHeapAttributeNumber; column > 0) result.push_back(column);
+    return result;
+}
+
+} // namespace
+
+bool differs(TupleTableSlot *row, TupleTableSlot *other, int column) {
+    return call([=] {
+        Form_pg_attribute const attribute = TupleDescAttr(row->tts_tupleDescriptor, column - 1);
+        if (attribute->attisdropped) return false;
+        bool was_null = false, is_null = false;
+        Datum const old_value = slot_getattr(row, column, &was_null), new_value = slot_getattr(other, column, &is_null);
+        return was_null != is_null || (!was_null && !datum_image_eq(old_value, new_value, attribute->attbyval, attribute->attlen));
+    });
+}
+
+RowImages::RowImages(Relation relation) : descriptor_(RelationGetDescr(relation)), key_columns_(primary_key(relation)) {
+    TupleDesc const descriptor = descriptor_;
+    output_ = call([descriptor] {
+        auto const output = static_cast<FmgrInfo *>(palloc0(sizeof(FmgrInfo) * static_cast<std::size_t>(descriptor->natts + 1)));
+        for (int i = 0; i < descriptor->natts; ++i) {
+            Oid function = InvalidOid;
+            bool is_varlena = false;
+            if (TupleDescAttr(descriptor, i)->attisdropped) continue;
+            getTypeOutputInfo(TupleDescAttr(descriptor, i)->atttypid, &function, &is_varlena);
+            fmgr_info(function, &output[i]);
+        }
+        return output;
+    });
+}
+
+/// The text of each column; nullptr for a null.
+char **RowImages::texts(TupleTableSlot *row) const {
+    TupleDesc const descriptor = descriptor_;
+    FmgrInfo *const output = output_;
+    return call([=] {
+        auto const result = static_cast<char **>(palloc0(sizeof(char *) * static_cast<std::size_t>(descriptor->natts + 1)));
+        slot_getallattrs(row);
+        for (int i = 0; i < descriptor->natts; ++i)
+            if (!row->tts_isnull[i] && !TupleDescAttr(descriptor, i)->attisdropped)
+                result[i] = OutputFunctionCall(&output[i], row->tts_values[i]);
+        return result;
+    });
+}
+
+std::string RowImages::image(TupleTableSlot *row, TupleTableSlot *unlike) const {
+    char *const *const values = texts(row);
+    std::string result = "{";
+    for (int i = 0; i < descriptor_->natts; ++i) {
+        Form_pg_attribute const attribute = TupleDescAttr(descriptor_, i);
+        if (attribute->attisdropped || (unlike != nullptr && !differs(row, unlike, i + 1))) continue;
+        if (result.size() > 1) result += ", ";
+        core::append_json(result, NameStr(attribute->attname));
+        result += ": ";
+        if (values[i] == nullptr) result += "null";
+        else core::append_json(result, values[i]);
+    }
+    return result + "}";
+}
+
+std::string RowImages::key(TupleTableSlot *row) const {
+    if (key_columns_.empty()) return {};
+    char *const *const values = texts(row);
+    std::string result;
+    for (int const column : key_columns_) {
+        const char *const value = values[column - 1];
+        core::append_json(result, value == nullptr ? "" : value);
+    }
+    return result;
+}
+
+KeptRows::KeptRows(std::string attachment, Relation relation)
+    : attachment_(std::move(attachment)), images_(relation), writer_(pending_input()) {}
+
+std::string KeptRows::input_key(TupleTableSlot *row) const {
+    std::string const key = row == nullptr ? std::string() : images_.key(row);
+    return attachment_ + " " + (key.size() > kKeyBytesMax ? std::string() : key);
+}
+
+void KeptRows::add(const char *operation, TupleTableSlot *before, TupleTableSlot *after, const char *state, const char *reason) {
+    std::string payload = "{\"attachment\": ";
+    core::append_json(payload, attachment_);
+    payload += std::string(", \"operation\": \"") + operation + "\"";
+    if (before != nullptr) payload += ", \"before\": " + images_.image(before, after);
+    if (after != nullptr) payload += ", \"after\": " + images_.image(after);
+    Datum const actor = call([] { return CStringGetTextDatum(GetUserNameFromId(GetSessionUserId(), false)); });
+    writer_.put(Int64GetDatum(next_input_id()));
+    writer_.put_text("attached");
+    writer_.put_text(state);
+    writer_.put_text(input_key(after != nullptr ? after : before));
+    writer_.put(make_jsonb(payload + "}"));
+    writer_.put_text(reason);
+    writer_.put_time(now_us());
+    writer_.put(actor);
+    writer_.put(0);
+    writer_.put_time(DT_NOBEGIN);
+    writer_.end_row();
+}
+
+void KeptRows::write() { RowWriter::insert({&writer_}); }
+
+} // namespace affiliate::pg

@@ -1,0 +1,339 @@
+// SPDX-License-Identifier: PostgreSQL
+// Rows of attached tables that become facts on request: kept ones (drain, replay), and those of the table itself (backfill,
+// reconcile). A row that cannot become one harms no other.
+#include "core/json.hpp"
+#include "pg/attached.hpp"
+#include "pg/attached_image.hpp"
+#include "pg/relation_lock.hpp"
+#include "pg/settings.hpp"
+#include "pg/settle.hpp"
+
+#include "pg/postgres.hpp"
+
+namespace affiliate::pg {
+
+namespace {
+
+constexpr core::Duration kLockWaitMax = 1'000'000; // microseconds
+
+/// A table of the firm, held open.
+class Opened {
+public:
+    explicit Opened(Oid oid) {
+        relation_ = call([oid] {
+            Relation const relation = ConditionalLockRelationOid(oid, AccessShareLock) ? try_relation_open(oid, NoLock) : nullptr;
+            return relation;
+        });
+        if (relation_ == nullptr)
+            throw core::Error("55P03", "an attached table is locked or gone", {}, "It is looked at again.");
+    }
+    Relation get() const noexcept { return relation_; }
+    void close() {
+        Relation const relation = relation_;
+        call([relation] { relation_close(relation, NoLock); });
+    }
+
+private:
+    Relation relation_;
+};
+
+/// A row that could not become a fact.
+struct Rejected {
+    std::size_t index;
+    std::string code, message;
+};
+
+std::string sqlstate(const ErrorData &error) { return call([&error] { return unpack_sql_state(error.sqlerrcode); }); }
+
+/// Does `f` for rows [begin, end) in a subtransaction. Where it fails it goes on with halves.
+template <class F> void do_halves(std::size_t begin, std::size_t end, F &f, std::vector<Rejected> &rejected) {
+    ErrorData *error = nullptr;
+    if (begin == end || try_in_subtransaction([&] { f(begin, end); }, &error)) return;
+    if (end - begin == 1) {
+        rejected.push_back({begin, sqlstate(*error), error->message});
+        return;
+    }
+    std::size_t const middle = begin + (end - begin) / 2;
+    do_halves(begin, middle, f, rejected);
+    do_halves(middle, end, f, rejected);
+}
+
+std::vector<Datum> read_array(Datum array, Oid type) {
+    struct Elements {
+        Datum *values;
+        bool *nulls;
+        int count;
+    };
+    Elements const elements = call([array, type] {
+        Elements found{};
+        deconstruct_array(DatumGetArrayTypeP(array), type, -1, false, TYPALIGN_INT, &found.values, &found.nulls, &found.count);
+        return found;
+    });
+    return {elements.values, elements.values + elements.count};
+}
+
+std::string text_argument(FunctionCallInfo fcinfo, int index) { return read_bytes(PG_GETARG_DATUM(index)); }
+
+/// Fills `rows` with kept rows [begin, end).
+void populate(Attachment &attachment, Relation relation, const std::vector<Datum> &images, std::size_t begin, std::size_t end,
+              FirmRows &rows) {
+    Oid const types[] = {relation->rd_rel->reltype, JSONBOID};
+    const Oid *const argument_types = types;
+    if (attachment.populate == nullptr)
+        attachment.populate = call([argument_types] {
+            SPIPlanPtr const plan =
+                SPI_prepare("SELECT pg_catalog.jsonb_populate_record($1, $2)", 2, const_cast<Oid *>(argument_types));
+            if (plan != nullptr) SPI_keepplan(plan);
+            return plan;
+        });
+    SPIPlanPtr const plan = attachment.populate;
+    for (std::size_t i = begin; i < end; ++i) {
+        Datum values[] = {0, images[i]};
+        Datum *const arguments = values;
+        Datum const row = call([plan, arguments] {
+            if (SPI_execute_plan(plan, arguments, "n ", true, 1) != SPI_OK_SELECT || SPI_processed != 1) return Datum{0};
+            bool is_null = false;
+            return SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &is_null);
+        });
+        if (row == 0) throw core::Error("XX000", "a kept row cannot be read");
+        rows.add(row);
+        check_interrupts();
+    }
+}
+
+std::string to_json(const std::vector<Rejected> &rejected) {
+    std::string result = "[";
+    for (const Rejected &row : rejected)
+        result += (result.size() > 1 ? ", " : "") + core::JsonObject()
+                                                        .add("row", static_cast<int>(row.index))
+                                                        .add("code", row.code)
+                                                        .add("message", row.message)
+                                                        .text();
+    return result + "]";
+}
+
+/// Rows of a table as a query of the caller's found them.
+struct FoundRows {
+    std::vector<Datum> rows;
+
+    void read(const std::string &query) {
+        const char *const text = query.c_str();
+        int const result = call([text] { return SPI_execute(text, true, 0); });
+        if (result != SPI_OK_SELECT) throw core::Error("XX000", "the rows of an attached table cannot be read", text);
+        for (std::uint64_t i = 0; i < SPI_processed; ++i) {
+            bool is_null = false;
+            rows.push_back(call([i, &is_null] { return SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1, &is_null); }));
+        }
+    }
+};
+
+void add_all(const std::vector<Datum> &all, std::size_t begin, std::size_t end, FirmRows &rows) {
+    for (std::size_t i = begin; i < end; ++i) rows.add(all[i]);
+}
+
+/// Keeps rows that could not become facts, with the reason of each.
+void keep_rejected(const std::string &id, Relation relation, const std::vector<Datum> &rows, const std::vector<Rejected> &rejected) {
+    InMapping as_owner;
+    SpiSession session;
+    KeptRows kept(id, relation);
+    TupleDesc const descriptor = RelationGetDescr(relation);
+    TupleTableSlot *const slot = call([descriptor] { return MakeSingleTupleTableSlot(descriptor, &TTSOpsVirtual); });
+    for (const Rejected &row : rejected) {
+        Datum const value = rows[row.index];
+        call([slot, value] { ExecStoreHeapTupleDatum(value, slot); });
+        kept.add("insert", nullptr, slot, "rejected", (row.code + ": " + row.message).c_str());
+    }
+    if (kept.size() > 0) kept.write();
+    call([slot] { ExecDropSingleTupleTableSlot(slot); });
+    session.close();
+    as_owner.restore();
+}
+
+} // namespace
+
+/// _apply_images(attachment, relation, images, arrived_at): makes facts of kept rows, as of then; settles nothing. Returns
+/// those that could not become one.
+AFFILIATE_FUNCTION(affiliate_apply_images) {
+    std::string const id = text_argument(fcinfo, 0);
+    std::vector<Datum> const images = read_array(PG_GETARG_DATUM(2), JSONBOID);
+    std::vector<Rejected> rejected;
+    Opened relation(PG_GETARG_OID(1));
+    {
+        ArrivedAt const then(PG_GETARG_TIMESTAMPTZ(3));
+        Enclosed const later(0, false);
+        WaitAtMost const net(GetCurrentTimestamp() + kLockWaitMax);
+        auto const make_facts = [&](std::size_t begin, std::size_t end) {
+            Attachment &mapping = attachment(id, RelationGetRelid(relation.get()));
+            InMapping in_mapping;
+            SpiSession session;
+            FirmRows rows(relation.get());
+            populate(mapping, relation.get(), images, begin, end, rows);
+            write_facts(mapping, rows);
+            rows.close();
+            session.close();
+            in_mapping.restore();
+        };
+        do_halves(0, images.size(), make_facts, rejected);
+    }
+    relation.close();
+    return make_jsonb(to_json(rejected));
+}
+
+/// _load_rows(attachment, relation, query): makes facts of the rows that the query of the caller finds, and settles. Those that
+/// cannot become one are kept. Returns how many there were of each.
+AFFILIATE_FUNCTION(affiliate_load_rows) {
+    std::string const id = text_argument(fcinfo, 0);
+    Opened relation(PG_GETARG_OID(1));
+    SpiSession session;
+    FoundRows found;
+    found.read(text_argument(fcinfo, 2));
+    std::uint64_t written = 0;
+    std::vector<Rejected> rejected;
+    {
+        Enclosed const at_leisure(0, true);
+        WaitAtMost const net(GetCurrentTimestamp() + kLockWaitMax);
+        auto const make_facts = [&](std::size_t begin, std::size_t end) {
+            Attachment &mapping = attachment(id, RelationGetRelid(relation.get()));
+            InMapping in_mapping;
+            FirmRows rows(relation.get());
+            add_all(found.rows, begin, end, rows);
+            std::uint64_t const count = write_facts(mapping, rows);
+            rows.close();
+            in_mapping.restore();
+            written += count;
+        };
+        do_halves(0, found.rows.size(), make_facts, rejected);
+    }
+    if (!rejected.empty()) keep_rejected(id, relation.get(), found.rows, rejected);
+    session.close();
+    relation.close();
+    return make_jsonb(core::JsonObject()
+                          .add("rows", static_cast<int>(found.rows.size()))
+                          .add("written", static_cast<int>(written))
+                          .add("rejected", static_cast<int>(rejected.size()))
+                          .text());
+}
+
+namespace {
+
+/// What the comparison of the attachment says about each of `count` rows, as the text of a JSON array. `fill` gives rows.
+template <class Fill> std::string compare_with_facts(const std::string &id, Relation relation, std::size_t count, bool all, Fill fill) {
+    static Query *const query = new Query("SELECT affiliate._attached_comparison($1, $2, $3)", {TEXTOID, OIDOID, BOOLOID});
+    Datum const all_rows = BoolGetDatum(all);
+    AsOwner owner;
+    std::string const statement =
+        query->read({make_text(id), ObjectIdGetDatum(RelationGetRelid(relation)), all_rows})[0].text(0);
+    owner.restore();
+    std::string json;
+    auto const compare = [&](std::size_t begin, std::size_t end) {
+        InMapping in_mapping;
+        SpiSession session;
+        FirmRows rows(relation);
+        fill(begin, end, rows);
+        SPIPlanPtr plan = nullptr;
+        std::uint64_t const found = rows.run(statement.c_str(), plan);
+        std::string part;
+        Rows result(SPI_tuptable, found);
+        for (std::uint64_t i = 0; i < found; ++i) part += (part.empty() ? "" : ", ") + result[i].text(0);
+        rows.close();
+        call([plan] { SPI_freeplan(plan); });
+        session.close();
+        in_mapping.restore();
+        json += (json.empty() || part.empty() ? "" : ", ") + part;
+    };
+    std::vector<Rejected> rejected;
+    do_halves(0, count, compare, rejected);
+    for (const Rejected &row : rejected)
+        json += (json.empty() ? "" : ", ") +
+                core::JsonObject().add("problem", "unreadable").add("detail", row.code + ": " + row.message).text();
+    return "[" + json + "]";
+}
+
+} // namespace
+
+/// _compare_rows(attachment, relation, query): which of the rows of the caller's query are not what the facts say.
+AFFILIATE_FUNCTION(affiliate_compare_rows) {
+    std::string const id = text_argument(fcinfo, 0);
+    Opened relation(PG_GETARG_OID(1));
+    SpiSession session;
+    FoundRows found;
+    found.read(text_argument(fcinfo, 2));
+    std::string const json = compare_with_facts(
+        id, relation.get(), found.rows.size(), false,
+        [&](std::size_t begin, std::size_t end, FirmRows &rows) { add_all(found.rows, begin, end, rows); });
+    session.close();
+    relation.close();
+    return make_jsonb(json);
+}
+
+/// _compare_images(attachment, relation, images): what the facts say of each of the kept rows.
+AFFILIATE_FUNCTION(affiliate_compare_images) {
+    std::string const id = text_argument(fcinfo, 0);
+    std::vector<Datum> const images = read_array(PG_GETARG_DATUM(2), JSONBOID);
+    Opened relation(PG_GETARG_OID(1));
+    SpiSession session;
+    std::string const json = compare_with_facts(id, relation.get(), images.size(), true,
+                                                [&](std::size_t begin, std::size_t end, FirmRows &rows) {
+                                                    Attachment &mapping = attachment(id, RelationGetRelid(relation.get()));
+                                                    populate(mapping, relation.get(), images, begin, end, rows);
+                                                });
+    session.close();
+    relation.close();
+    return make_jsonb(json);
+}
+
+namespace {
+
+constexpr const char *kUndone = "AF000"; // never seen: undoes what was tried
+
+/// What would become of one row. Nothing of it stays.
+std::string preview(const std::string &id, Relation relation, Datum row) {
+    TupleDesc const descriptor = RelationGetDescr(relation);
+    TupleTableSlot *const slot = call([descriptor, row] {
+        TupleTableSlot *const made = MakeSingleTupleTableSlot(descriptor, &TTSOpsVirtual);
+        ExecStoreHeapTupleDatum(row, made);
+        return made;
+    });
+    core::JsonObject result;
+    InMapping for_image;
+    result.add_json("row", RowImages(relation).image(slot));
+    for_image.restore();
+    call([slot] { ExecDropSingleTupleTableSlot(slot); });
+    std::string const facts = compare_with_facts(
+        id, relation, 1, true, [row](std::size_t, std::size_t, FirmRows &rows) { rows.add(row); });
+    result.add_json("facts", facts);
+    ErrorData *error = nullptr;
+    Enclosed const later(0, false);
+    WaitAtMost const net(GetCurrentTimestamp() + kLockWaitMax);
+    try_in_subtransaction(
+        [&] {
+            Attachment &mapping = attachment(id, RelationGetRelid(relation));
+            InMapping in_mapping;
+            FirmRows rows(relation);
+            rows.add(row);
+            write_facts(mapping, rows);
+            throw core::Error(kUndone, "undone");
+        },
+        &error);
+    std::string const code = sqlstate(*error);
+    if (code != kUndone) result.add("problem", code + ": " + error->message);
+    return result.text();
+}
+
+} // namespace
+
+/// _preview_rows(attachment, relation, query): what would become of the rows of the caller's query.
+AFFILIATE_FUNCTION(affiliate_preview_rows) {
+    std::string const id = text_argument(fcinfo, 0);
+    Opened relation(PG_GETARG_OID(1));
+    SpiSession session;
+    FoundRows found;
+    found.read(text_argument(fcinfo, 2));
+    std::string json;
+    for (Datum const row : found.rows) json += (json.empty() ? "" : ", ") + preview(id, relation.get(), row);
+    session.close();
+    relation.close();
+    return make_jsonb("[" + json + "]");
+}
+
+} // namespace affiliate::pg

@@ -1,0 +1,295 @@
+// SPDX-License-Identifier: PostgreSQL
+// Triggers on the firm's own tables: rows become facts, or are kept as they are. Nothing here fails, blocks or delays the
+// firm's statement, unless the table was attached with on_error => 'raise'.
+#include <optional>
+
+#include "pg/attached.hpp"
+#include "pg/attached_image.hpp"
+#include "pg/fact_row.hpp"
+#include "pg/index_read.hpp"
+#include "pg/relation_lock.hpp"
+#include "pg/settings.hpp"
+#include "pg/settle.hpp"
+
+#include "pg/postgres.hpp"
+
+namespace affiliate::pg {
+
+namespace {
+
+constexpr std::size_t kAtOnce = 10'000;        // rows made facts by one statement of ours
+constexpr std::size_t kKeptAtOnce = 1000;      // rows kept by one insert
+constexpr std::size_t kLookedUpMost = 1000;    // rows of which is asked whether earlier states of theirs are kept
+constexpr core::Duration kLockWaitMax = 50'000; // microseconds, where the budget is unlimited
+
+const char *operation_of(const TriggerData &data) {
+    if (TRIGGER_FIRED_BY_INSERT(data.tg_event)) return "insert";
+    if (TRIGGER_FIRED_BY_UPDATE(data.tg_event)) return "update";
+    return TRIGGER_FIRED_BY_DELETE(data.tg_event) ? "delete" : "truncate";
+}
+
+/// The rows that a trigger is about: those of its transition tables, or its one row.
+class Changes {
+public:
+    explicit Changes(const TriggerData &data) : data_(data) {
+        if (data.tg_oldtable != nullptr) before_.emplace(data.tg_oldtable, data.tg_relation);
+        if (data.tg_newtable != nullptr) after_.emplace(data.tg_newtable, data.tg_relation);
+    }
+
+    bool next() {
+        if (TRIGGER_FIRED_FOR_ROW(data_.tg_event)) {
+            bool const is_first = !is_done_;
+            is_done_ = true;
+            return is_first;
+        }
+        bool const has_before = before_ && before_->next(), has_after = after_ && after_->next();
+        return has_before || has_after;
+    }
+    void rewind() {
+        is_done_ = false;
+        if (before_) before_->rewind();
+        if (after_) after_->rewind();
+    }
+    void close() {
+        if (before_) before_->close();
+        if (after_) after_->close();
+    }
+
+    /// nullptr for an INSERT.
+    TupleTableSlot *before() const {
+        if (before_) return before_->slot();
+        return is_row() && !TRIGGER_FIRED_BY_INSERT(data_.tg_event) ? data_.tg_trigslot : nullptr;
+    }
+    /// nullptr for a DELETE.
+    TupleTableSlot *after() const {
+        if (after_) return after_->slot();
+        if (!is_row() || TRIGGER_FIRED_BY_DELETE(data_.tg_event)) return nullptr;
+        return TRIGGER_FIRED_BY_UPDATE(data_.tg_event) ? data_.tg_newslot : data_.tg_trigslot;
+    }
+    /// Whether one of the columns has changed; an inserted row is news in any case.
+    bool has_changed(const std::vector<int> &columns) const {
+        if (before() == nullptr || after() == nullptr) return true;
+        for (int const column : columns)
+            if (differs(before(), after(), column)) return true;
+        return false;
+    }
+    bool is_update() const { return TRIGGER_FIRED_BY_UPDATE(data_.tg_event); }
+    Relation relation() const { return data_.tg_relation; }
+    const char *operation() const { return operation_of(data_); }
+
+private:
+    bool is_row() const { return TRIGGER_FIRED_FOR_ROW(data_.tg_event); }
+
+    const TriggerData &data_;
+    std::optional<StoredRows> before_, after_;
+    bool is_done_ = false;
+};
+
+std::vector<int> all_columns(Relation relation) {
+    std::vector<int> result;
+    for (int i = 1; i <= RelationGetDescr(relation)->natts; ++i) result.push_back(i);
+    return result;
+}
+
+// Keeping --------------------------------------------------------------------------------------------------------
+
+/// Keeps the rows that are left in `changes`, but for those that have not changed in any of the columns.
+void keep(const std::string &id, Changes &changes, const std::vector<int> &columns, const char *reason) {
+    NeverWait const never_wait;
+    for (bool is_done = false; !is_done;) {
+        InMapping as_owner;
+        SpiSession session; // its memory is freed for each batch
+        KeptRows kept(id, changes.relation());
+        while (kept.size() < kKeptAtOnce && !is_done) {
+            is_done = !changes.next();
+            if (!is_done && changes.has_changed(columns))
+                kept.add(changes.operation(), changes.before(), changes.after(), "waiting", reason);
+        }
+        if (kept.size() > 0) kept.write();
+        session.close();
+        as_owner.restore();
+    }
+}
+
+void keep_truncate(const std::string &id, Relation relation) {
+    NeverWait const never_wait;
+    InMapping as_owner;
+    SpiSession session;
+    KeptRows kept(id, relation);
+    kept.add("truncate", nullptr, nullptr, "waiting", "TRUNCATE");
+    kept.write();
+    session.close();
+    as_owner.restore();
+}
+
+// At once --------------------------------------------------------------------------------------------------------
+
+/// Whether earlier states of the rows are kept: these must not overtake them.
+bool is_any_kept(const std::string &id, Changes &changes) {
+    static IndexRead *const waiting = new IndexRead("pending_input", "pending_input_attached_idx", {"input_id"});
+    FreshSnapshot snapshot;
+    bool const is_any = waiting->has_more_than("waiting", 0);
+    snapshot.close();
+    if (!is_any) return false;
+    SpiSession session;
+    KeptRows const names(id, changes.relation());
+    std::vector<std::string> keys{names.input_key(nullptr)};
+    while (changes.next()) {
+        if (keys.size() > kLookedUpMost) break;
+        keys.push_back(names.input_key(changes.after()));
+    }
+    bool const is_complete = keys.size() <= kLookedUpMost;
+    changes.rewind();
+    static Query *const query = new Query("SELECT 1 FROM affiliate.pending_input AS p WHERE p.kind = 'attached' AND p.state = 'waiting'"
+                                          " AND p.input_key = ANY ($1) LIMIT 1",
+                                          {TEXTARRAYOID});
+    bool const is_kept = !is_complete || query->read({make_text_array(keys)}).size() > 0;
+    session.close();
+    return is_kept;
+}
+
+/// The next rows whose mapped columns have changed.
+void fill(FirmRows &rows, Changes &changes, const Attachment &attachment) {
+    rows.clear();
+    while (rows.size() < kAtOnce && changes.next()) {
+        if (!changes.has_changed(attachment.mapped)) continue;
+        if (changes.is_update() && changes.has_changed(attachment.keys))
+            throw core::Error("AF011", "the key of a row was changed");
+        rows.add(changes.after());
+    }
+}
+
+/// Makes the rows facts. Returns nullptr, or why it did not begin. What is left when the budget is used up is kept.
+const char *make_facts(Attachment &attachment, Changes &changes) {
+    core::Time const deadline = inline_deadline();
+    if (const char *const why = why_not_inline()) return why;
+    InMapping mapping;
+    if (is_any_kept(attachment.id, changes)) return mapping.restore(), "earlier rows wait";
+    FirmRows rows(changes.relation());
+    fill(rows, changes, attachment);
+    while (rows.size() > 0) {
+        write_facts(attachment, rows);
+        if (rows.size() < kAtOnce) break;
+        if (is_over(deadline)) {
+            keep(attachment.id, changes, attachment.mapped, "inline budget");
+            break;
+        }
+        fill(rows, changes, attachment);
+    }
+    rows.close();
+    mapping.restore();
+    return nullptr;
+}
+
+/// The same, without waiting, as part of a subtransaction.
+const char *make_facts_enclosed(Attachment &attachment, Changes &changes) {
+    NeverWait const never_wait;
+    core::Time const deadline = inline_deadline();
+    Enclosed const enclosed(deadline, true);
+    WaitAtMost const net(deadline != 0 ? deadline : GetCurrentTimestamp() + kLockWaitMax);
+    return make_facts(attachment, changes);
+}
+
+// Never failing --------------------------------------------------------------------------------------------------
+
+/// Not even kept: counted and logged, once for a transaction. affiliate.reconcile() finds the rows.
+void lose(const std::string &id, const ErrorData &why) {
+    static LocalTransactionId logged = InvalidLocalTransactionId;
+    ErrorData *error = nullptr;
+    try_in_subtransaction(
+        [] {
+            Oid const sequence =
+                call([] { return get_relname_relid("attached_rows_lost", get_namespace_oid("affiliate", false)); });
+            if (OidIsValid(sequence)) call([sequence] { nextval_internal(sequence, false); });
+        },
+        &error);
+    LocalTransactionId const now = local_transaction_id();
+    if (logged == now) return;
+    logged = now;
+    const char *const name = id.c_str(), *const message = why.message;
+    call([=] {
+        ereport(LOG, (errmsg("pg_affiliate could not keep rows of attachment \"%s\"", name), errdetail("%s", message),
+                      errhint("SELECT * FROM affiliate.reconcile('%s', repair => true) brings their latest state.", name)));
+    });
+}
+
+/// Runs `f` in a subtransaction as long as there may be more of them; then without, where an error is the statement's.
+template <class F> bool try_while_possible(F f, ErrorData **error) {
+    *error = nullptr;
+    if (count_subtransaction()) return try_in_subtransaction(f, error);
+    f();
+    return true;
+}
+
+void keep_or_lose(const std::string &id, Changes &changes, const Attachment *attachment, const char *reason) {
+    std::vector<int> const columns = attachment != nullptr ? attachment->mapped : all_columns(changes.relation());
+    ErrorData *error = nullptr;
+    changes.rewind();
+    if (!try_while_possible([&] { keep(id, changes, columns, reason); }, &error)) lose(id, *error);
+}
+
+/// What is attached, if that can be known without failing; `*why` says why not.
+Attachment *try_to_know(const std::string &id, Oid relation, const char **why) {
+    if (Attachment *const known = known_attachment(id, relation)) return known;
+    Attachment *loaded = nullptr;
+    ErrorData *error = nullptr;
+    if ((*why = why_not_in_transaction()) != nullptr || !count_subtransaction()) return nullptr;
+    bool const is_read = try_in_subtransaction(
+        [&] {
+            NeverWait const never_wait;
+            WaitAtMost const net(GetCurrentTimestamp() + kLockWaitMax);
+            loaded = &load_attachment(id, relation);
+        },
+        &error);
+    if (!is_read) *why = error->message;
+    return is_read ? loaded : nullptr;
+}
+
+void take_in(const std::string &id, Changes &changes) {
+    const char *why = nullptr;
+    Attachment *const attachment = try_to_know(id, RelationGetRelid(changes.relation()), &why);
+    if (why == nullptr) why = why_not_in_transaction();
+    if (why == nullptr && attachment != nullptr && attachment->raises) {
+        why = make_facts(*attachment, changes);
+        if (why == nullptr) return;
+        changes.rewind();
+        return keep(id, changes, attachment->mapped, why);
+    }
+    ErrorData *error = nullptr;
+    if (why == nullptr && attachment != nullptr && count_subtransaction() &&
+        try_in_subtransaction([&] { why = make_facts_enclosed(*attachment, changes); }, &error) && why == nullptr)
+        return;
+    if (error != nullptr) why = error->message;
+    keep_or_lose(id, changes, attachment, why != nullptr ? why : "many statements in one transaction");
+}
+
+/// Whether a row trigger's or a statement's changes are none at all.
+bool is_empty(const TriggerData &data) {
+    if (TRIGGER_FIRED_FOR_ROW(data.tg_event)) return false;
+    Tuplestorestate *const rows = data.tg_newtable != nullptr ? data.tg_newtable : data.tg_oldtable;
+    return rows != nullptr && tuplestore_tuple_count(rows) == 0;
+}
+
+} // namespace
+
+/// AFTER trigger on the firm's tables; its argument names the attachment.
+AFFILIATE_FUNCTION(affiliate_attached) {
+    const TriggerData &data = trigger_data(fcinfo);
+    if (data.tg_trigger->tgnargs != 1)
+        throw core::Error("39P01", "the trigger of an attached table has one argument", {}, "affiliate.attach() makes it.");
+    std::string const id = data.tg_trigger->tgargs[0];
+    if (is_empty(data)) return PointerGetDatum(nullptr);
+    AsOriginal const role;
+    ErrorData *error = nullptr;
+    if (TRIGGER_FIRED_BY_TRUNCATE(data.tg_event)) {
+        if (!try_while_possible([&] { keep_truncate(id, data.tg_relation); }, &error)) lose(id, *error);
+        return PointerGetDatum(nullptr);
+    }
+    Changes changes(data);
+    if (TRIGGER_FIRED_BY_DELETE(data.tg_event)) keep_or_lose(id, changes, nullptr, "DELETE");
+    else take_in(id, changes);
+    changes.close();
+    return PointerGetDatum(nullptr);
+}
+
+} // namespace affiliate::pg

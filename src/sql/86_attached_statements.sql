@@ -1,0 +1,176 @@
+-- The statements that an attachment is made of. Each reads rows under the name new_rows, in the present shape of the table.
+
+-- The table of an attachment as it is now. It is known by its number, so that it may be renamed; in a restored database
+-- numbers are others, and its name tells.
+CREATE FUNCTION affiliate._attached_relation(attachment text) RETURNS oid
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    relation oid;
+BEGIN
+    SELECT coalesce((SELECT c.oid FROM pg_class AS c WHERE c.oid = a.relation_id
+                     AND EXISTS (SELECT FROM pg_trigger AS t WHERE t.tgrelid = c.oid AND t.tgname LIKE format('pg\_affiliate\_%s\_%%', a.attachment_no))),
+                    (SELECT c.oid FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
+                     WHERE n.nspname = a.table_schema AND c.relname = a.table_name))
+    INTO relation FROM affiliate.attachment AS a WHERE a.attachment_id = attachment;
+    RETURN relation;
+END
+$$;
+COMMENT ON FUNCTION affiliate._attached_relation(text) IS 'The table of an attachment as it is now; null where it is gone.';
+
+-- The columns of a table under the names that they had when it was attached. relation: the table, or a partition of it, whose
+-- columns have the same names and other numbers.
+CREATE FUNCTION affiliate._attached_columns(attachment text, relation oid)
+RETURNS TABLE (name text, name_now text, number integer, is_mapped boolean, is_key boolean)
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    root constant oid := affiliate._attached_relation(attachment);
+    known record;
+BEGIN
+    FOR known IN
+        SELECT k.key AS name, (k.value ->> 'mapped')::boolean AS is_mapped, (k.value ->> 'key')::boolean AS is_key, k.value ->> 'type' AS type,
+               n.attname AS name_now, n.attnum AS number, format_type(n.atttypid, n.atttypmod) AS type_now
+        FROM affiliate.attachment AS a
+        CROSS JOIN jsonb_each(a.known_columns) AS k
+        LEFT JOIN pg_attribute AS r ON r.attrelid = root AND NOT r.attisdropped
+              AND CASE WHEN root = a.relation_id THEN r.attnum = (k.value ->> 'number')::smallint ELSE r.attname = k.key END
+        LEFT JOIN pg_attribute AS n ON n.attrelid = relation AND NOT n.attisdropped AND n.attname = r.attname
+        WHERE a.attachment_id = attachment
+        ORDER BY k.key
+    LOOP
+        IF known.is_mapped AND known.type IS DISTINCT FROM known.type_now THEN
+            RAISE EXCEPTION USING ERRCODE = 'AF051',
+                MESSAGE = format('column "%s" of attached table %s is not what it was', known.name, relation::regclass),
+                DETAIL = CASE WHEN known.type_now IS NULL THEN 'It was dropped.' ELSE format('It was %s and is %s.', known.type, known.type_now) END,
+                HINT = format('Attach the table again with a mapping that fits, then SELECT affiliate.replay(%L).', attachment);
+        END IF;
+        IF known.name_now IS NOT NULL THEN
+            RETURN QUERY SELECT known.name, known.name_now::text, known.number::integer, known.is_mapped, known.is_key;
+        END IF;
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION affiliate._attached_columns(text, oid) IS 'The columns of an attached table under the names of its mapping; raises where one that is mapped is gone or has another type.';
+
+-- What stands behind FROM: the rows that the mapping is about.
+CREATE FUNCTION affiliate._attached_rows(attachment text, relation oid) RETURNS text
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN (
+        SELECT format('(SELECT %s FROM new_rows AS n) AS %I%s',
+                      (SELECT string_agg(format('n.%I AS %I', c.name_now, c.name), ', ') FROM affiliate._attached_columns(attachment, relation) AS c),
+                      a.table_name, coalesce(E' WHERE (' || a.filter || E'\n)', ''))
+        FROM affiliate.attachment AS a WHERE a.attachment_id = attachment);
+END
+$$;
+COMMENT ON FUNCTION affiliate._attached_rows(text, oid) IS 'The FROM clause of the statements of an attachment.';
+
+--  A fact is written as any program of the firm would write it, and its triggers do the rest.
+CREATE FUNCTION affiliate._attached_statement(attachment text, relation oid, OUT on_error text, OUT mapped integer[], OUT keys integer[], OUT fact regclass, OUT statement text)
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    spec record;
+    field record;
+    has_source boolean;
+BEGIN
+    PERFORM affiliate._require_attachment(attachment);
+    SELECT a.on_error, a.fields, k.fact, k.keys INTO STRICT spec
+    FROM affiliate.attachment AS a JOIN affiliate._attachment_kinds() AS k USING (kind) WHERE a.attachment_id = attachment;
+    on_error := spec.on_error;
+    fact := format('affiliate.%I', spec.fact)::regclass;
+    SELECT array_agg(c.number ORDER BY c.number) FILTER (WHERE c.is_mapped), array_agg(c.number ORDER BY c.number) FILTER (WHERE c.is_key) INTO mapped, keys
+    FROM affiliate._attached_columns(attachment, relation) AS c;
+    has_source := NOT spec.fields ? 'source' AND EXISTS (SELECT FROM affiliate._fact_fields(spec.fact) AS f WHERE f.field = 'source');
+    SELECT string_agg(quote_ident(f.key), ', ') AS names, string_agg('(' || f.value || E'\n)', ', ') AS expressions,
+           string_agg(format('%I = excluded.%1$I', f.key), ', ') FILTER (WHERE f.key <> ALL (spec.keys)) AS changes,
+           string_agg(format('f.%I', f.key), ', ') FILTER (WHERE f.key <> ALL (spec.keys)) AS before,
+           string_agg(format('excluded.%I', f.key), ', ') FILTER (WHERE f.key <> ALL (spec.keys)) AS after
+    INTO STRICT field
+    FROM (SELECT e.key, e.value FROM jsonb_each_text(spec.fields) AS e ORDER BY e.key) AS f;
+    statement := format('INSERT INTO %s AS f (%s%s) SELECT %s%s FROM %s ON CONFLICT (%s) DO %s', fact,
+        field.names, CASE WHEN has_source THEN ', source' ELSE '' END, field.expressions, CASE WHEN has_source THEN ', ' || quote_literal(attachment) ELSE '' END,
+        affiliate._attached_rows(attachment, relation), array_to_string(spec.keys, ', '),
+        coalesce(format('UPDATE SET %s WHERE (%s) IS DISTINCT FROM (%s)', field.changes, field.before, field.after), 'NOTHING'));
+END
+$$;
+COMMENT ON FUNCTION affiliate._attached_statement(text, oid) IS 'The statement that makes facts of rows of an attached table, and which columns it reads.';
+
+-- all_rows: also what is as it should be.
+CREATE FUNCTION affiliate._attached_comparison(attachment text, relation oid, all_rows boolean) RETURNS text
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    spec record;
+    field record;
+    has_recorded_at boolean;
+BEGIN
+    SELECT a.fields, k.fact, k.keys INTO STRICT spec
+    FROM affiliate.attachment AS a JOIN affiliate._attachment_kinds() AS k USING (kind) WHERE a.attachment_id = attachment;
+    SELECT string_agg(format(E'(%s\n)::%s AS %I', f.expression, f.type, f.field), ', ') AS expressions,
+           string_agg(format('m.%I', f.field), ', ') AS expected, string_agg(format('f.%I', f.field), ', ') AS stored,
+           string_agg(format('%L, f.%I', f.field, f.field), ', ') AS stored_members,
+           string_agg(format('f.%I = m.%1$I', f.field), ' AND ') FILTER (WHERE f.field = ANY (spec.keys)) AS is_same,
+           string_agg(format('m.%I', f.field), E', '' '', ' ORDER BY array_position(spec.keys, f.field)) FILTER (WHERE f.field = ANY (spec.keys)) AS key
+    INTO STRICT field
+    FROM (SELECT k.field, k.type, spec.fields ->> k.field AS expression FROM affiliate._fact_fields(spec.fact) AS k WHERE spec.fields ? k.field ORDER BY k.field) AS f;
+    RETURN format($statement$SELECT pg_catalog.jsonb_build_object('key', pg_catalog.concat(%s), 'problem', CASE WHEN f.recorded_at IS NULL THEN 'missing'
+            WHEN (%s) IS DISTINCT FROM (%s) THEN 'different' END, 'expected', pg_catalog.to_jsonb(m), 'recorded_at', f.recorded_at,
+            'stored', CASE WHEN f.recorded_at IS NOT NULL THEN pg_catalog.jsonb_build_object(%s) END)::text
+        FROM (SELECT %s FROM %s) AS m LEFT JOIN affiliate.%I AS f ON %s WHERE %L OR f.recorded_at IS NULL OR (%2$s) IS DISTINCT FROM (%3$s)$statement$,
+        field.key, field.expected, field.stored, field.stored_members, field.expressions, affiliate._attached_rows(attachment, relation), spec.fact,
+        field.is_same, all_rows);
+END
+$$;
+COMMENT ON FUNCTION affiliate._attached_comparison(text, oid, boolean) IS 'The statement that compares rows of an attached table with the facts.';
+
+-- What a refund that does not say it is taken from.
+CREATE FUNCTION affiliate._currency_of(of_transaction_id text) RETURNS text
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    found text := (SELECT t.currency FROM affiliate.transaction AS t WHERE t.transaction_id = of_transaction_id);
+BEGIN
+    IF found IS NULL THEN
+        PERFORM affiliate._refuse_unknown_sale(of_transaction_id);
+    END IF;
+    RETURN found;
+END
+$$;
+COMMENT ON FUNCTION affiliate._currency_of(text) IS 'The currency of a sale; raises where it has not arrived.';
+
+CREATE FUNCTION affiliate._program_of(of_transaction_id text) RETURNS text
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    found text := (SELECT t.program_id FROM affiliate.transaction AS t WHERE t.transaction_id = of_transaction_id);
+BEGIN
+    IF found IS NULL THEN
+        PERFORM affiliate._refuse_unknown_sale(of_transaction_id);
+    END IF;
+    RETURN found;
+END
+$$;
+COMMENT ON FUNCTION affiliate._program_of(text) IS 'The program of a sale; raises where it has not arrived.';
+
+CREATE FUNCTION affiliate._refuse_unknown_sale(of_transaction_id text) RETURNS void
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RAISE EXCEPTION USING ERRCODE = 'AF052',
+        MESSAGE = format('the sale %s has not arrived', affiliate._quoted(of_transaction_id)),
+        DETAIL = 'Its refund does not say in which currency and program it is.',
+        HINT = 'Attach or backfill the table of the sales, or map currency and program_id of the refund.';
+END
+$$;
+COMMENT ON FUNCTION affiliate._refuse_unknown_sale(text) IS 'Raises the error for a refund whose sale has not arrived.';
