@@ -24,6 +24,9 @@ struct Expression {
     }
 };
 
+/// Where in its text an error is; a statement further out may have made an inner one's position of it.
+int position(const Error &error) { return error.data->cursorpos > 0 ? error.data->cursorpos : error.data->internalpos; }
+
 /// One expression and nothing else: no FROM, no second one, no other statement behind it.
 void check_syntax(const Expression &expression) {
     const char *const text = expression.text.c_str();
@@ -36,7 +39,7 @@ void check_syntax(const Expression &expression) {
             return IsA(node, SelectStmt) ? castNode(SelectStmt, node) : nullptr;
         });
     } catch (const Error &error) {
-        expression.refuse(error.data->message, "Give one SQL expression over the columns of the row.", error.data->cursorpos);
+        expression.refuse(error.data->message, "Give one SQL expression over the columns of the row.", position(error));
     }
     bool const is_one = statement != nullptr && list_length(statement->targetList) == 1 && statement->fromClause == NIL &&
                         statement->whereClause == nullptr && statement->groupClause == NIL && statement->havingClause == nullptr &&
@@ -110,7 +113,7 @@ const ::Query *analyse(const Expression &expression, const Trial &trial, const F
             return static_cast<const ::Query *>(linitial(source->query_list));
         });
     } catch (const Error &error) {
-        expression.refuse(error.data->message, hint_for(*error.data), error.data->cursorpos - static_cast<int>(trial.before.size()));
+        expression.refuse(error.data->message, hint_for(*error.data), position(error) - static_cast<int>(trial.before.size()));
     }
 }
 

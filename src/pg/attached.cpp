@@ -175,4 +175,19 @@ std::uint64_t write_facts(Attachment &attachment, FirmRows &rows) {
     return written;
 }
 
+/// _attached_changed(relation, waits): every session reads anew what is attached to the table. With `waits`, those that are
+/// writing to it have ended then.
+AFFILIATE_FUNCTION(affiliate_attached_changed) {
+    Oid const relation = PG_GETARG_OID(0);
+    bool const waits = PG_GETARG_BOOL(1);
+    call([relation, waits] {
+        if (!SearchSysCacheExists1(RELOID, ObjectIdGetDatum(relation))) return;
+        CacheInvalidateRelcacheByRelid(relation);
+        LOCKTAG tag;
+        SET_LOCKTAG_RELATION(tag, MyDatabaseId, relation);
+        if (waits) WaitForLockers(tag, ShareLock, false);
+    });
+    PG_RETURN_VOID();
+}
+
 } // namespace affiliate::pg

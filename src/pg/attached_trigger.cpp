@@ -28,6 +28,12 @@ const char *operation_of(const TriggerData &data) {
     return TRIGGER_FIRED_BY_DELETE(data.tg_event) ? "delete" : "truncate";
 }
 
+/// Whether a row that a trigger sees deleted goes on in another partition.
+bool is_moved(const TriggerData &data) {
+    return TRIGGER_FIRED_FOR_ROW(data.tg_event) && TRIGGER_FIRED_BY_DELETE(data.tg_event) &&
+           HeapTupleHeaderIndicatesMovedPartitions(data.tg_trigtuple->t_data);
+}
+
 /// The rows that a trigger is about: those of its transition tables, or its one row.
 class Changes {
 public:
@@ -265,7 +271,7 @@ void take_in(const std::string &id, Changes &changes) {
 
 /// Whether a row trigger's or a statement's changes are none at all.
 bool is_empty(const TriggerData &data) {
-    if (TRIGGER_FIRED_FOR_ROW(data.tg_event)) return false;
+    if (TRIGGER_FIRED_FOR_ROW(data.tg_event)) return is_moved(data);
     Tuplestorestate *const rows = data.tg_newtable != nullptr ? data.tg_newtable : data.tg_oldtable;
     return rows != nullptr && tuplestore_tuple_count(rows) == 0;
 }

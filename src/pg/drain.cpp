@@ -5,6 +5,7 @@
 #include <set>
 
 #include "pg/query.hpp"
+#include "pg/relation_lock.hpp"
 #include "pg/rulebook.hpp"
 #include "pg/settings.hpp"
 #include "pg/settle.hpp"
@@ -124,6 +125,8 @@ struct Statements {
                  " SELECT DISTINCT 'customer', customer_id, 'news of a transaction' FROM known",
                  {}};
     Query attached_rows{"SELECT affiliate._drain_attached($1)", {INT4OID}};
+    Query new_partitions{"SELECT attachment, relation FROM affiliate._new_partitions()", {}};
+    Query watch_partition{"SELECT affiliate._make_attached_triggers($1, $2)", {TEXTOID, OIDOID}};
     Query jobs_may_run{"SELECT affiliate._jobs_may_run()", {}};
     Query customers{"SELECT queue_id, customer_id FROM affiliate.settle_queue WHERE kind = 'customer' AND due_at <= $1"
                     " ORDER BY due_at, queue_id LIMIT $2",
@@ -216,6 +219,29 @@ std::int64_t fill_queue(core::Time now, int batch) {
                           .rulebook_changes.read({TimestampTzGetDatum(now), Int64GetDatum(oldest), Int32GetDatum(batch)})[0]
                           .big(0);
     });
+}
+
+/// Makes the triggers of new partitions of attached tables, where these can be locked in a moment.
+void watch_partitions() {
+    std::vector<std::pair<std::string, Oid>> found;
+    on_tables([&] {
+        Rows rows = statements().new_partitions.read({});
+        for (std::uint64_t i = 0; i < rows.size(); ++i) found.emplace_back(rows[i].text(0), DatumGetObjectId(rows[i].datum(1)));
+    });
+    for (const auto &partition : found) {
+        constexpr core::Duration kMoment = 100'000;
+        ErrorData *error = nullptr;
+        try_in_subtransaction(
+            [&] {
+                WaitAtMost const net(GetCurrentTimestamp() + kMoment);
+                AsSuperuser superuser;
+                SpiSession session;
+                statements().watch_partition.read({make_text(partition.first), ObjectIdGetDatum(partition.second)});
+                session.close();
+                superuser.restore();
+            },
+            &error);
+    }
 }
 
 struct Queued {
@@ -366,6 +392,7 @@ AFFILIATE_FUNCTION(affiliate_drain) {
     if (!on_tables([] { return statements().jobs_may_run.read({})[0].boolean(0); })) return Int64GetDatum(0);
     int const batch = std::clamp(PG_GETARG_INT32(0), 1, 100'000);
     core::Time const now = now_us();
+    watch_partitions();
     std::int64_t const looked_at = fill_queue(now, batch);
     std::int64_t const customers = drain_customers(now, batch);
     return Int64GetDatum(looked_at + customers + drain_affiliates(now, batch));

@@ -71,15 +71,12 @@ IndexPlans::IndexPlans() {
     for (const char *name : {"enable_seqscan", "enable_hashjoin", "enable_mergejoin"}) set(name, "off");
 }
 
-AsOwner::AsOwner(int more) {
+AsOwner::AsOwner(Oid user, int more) {
     GetUserIdAndSecContext(&user_, &context_);
-    int const context = context_ | more;
-    call([context] {
-        Oid const owner = get_role_oid("affiliate_owner", true);
-        if (OidIsValid(owner))
-            SetUserIdAndSecContext(owner, context | SECURITY_LOCAL_USERID_CHANGE | SECURITY_NOFORCE_RLS);
-    });
+    if (OidIsValid(user)) SetUserIdAndSecContext(user, context_ | more | SECURITY_LOCAL_USERID_CHANGE | SECURITY_NOFORCE_RLS);
 }
+
+AsOwner::AsOwner(int more) : AsOwner(call([] { return get_role_oid("affiliate_owner", true); }), more) {}
 
 void AsOwner::restore() { SetUserIdAndSecContext(user_, context_); }
 

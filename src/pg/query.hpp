@@ -112,9 +112,18 @@ public:
     explicit AsOwner(int more = 0);
     void restore();
 
+protected:
+    AsOwner(Oid user, int more);
+
 private:
     Oid user_ = InvalidOid;
     int context_ = 0;
+};
+
+/// The superuser that the cluster was made with, for statements of ours about tables that may belong to whomever.
+class AsSuperuser : public AsOwner {
+public:
+    AsSuperuser() : AsOwner(BOOTSTRAP_SUPERUSERID, SECURITY_RESTRICTED_OPERATION) {}
 };
 
 } // namespace affiliate::pg

@@ -120,12 +120,14 @@ DECLARE
         _plain_reason,_find_by_key,_find_by_reading,_job,_failed_jobs,_oldest_transaction,metrics,_written_rows,top_affiliates,funnel,quality,chargeback_report,_verify_ledger,_verify_counts,_verify_decisions,_verify_references,_verify_rollups,_verify_catalog,
         performance,_performance_query,_period_condition,_filter_condition,_month_of,_month_after,_rollup_watermark,_cluster,_last_xid,_day,
         _ledger_changes,_click_changes,_grains,_ledger_sums,_click_sums,_counted_clicks,_clicks_between,_click_name,_resolve_sources,_written_subjects,
-        _guard_triggers,_rulebook_tables,_sequences_behind,_is_subscriber}';
+        _guard_triggers,_rulebook_tables,_sequences_behind,_is_subscriber,
+        _attached_relation,_attached_relations,_attached_triggers,_attachment_state,_attached_trigger_faults}';
     -- called by triggers with the rights of whoever writes the rulebook, and by what administrators call: the job of
     -- schedule_jobs() is the caller's own, and what _audit writes an administrator may write anyway
     for_admins constant text[] := '{_concerned_program,_rulebook_scope,_rebuild_upline,_id_columns,_is_amount,_audit,_force_sync,_drain_failed,_jobs,_cron_hint,_rollup_failed,
         _attached,_attachment_kinds,_refuse_mapping,_check_expression,_try_mapping,_require_attachable,_complete_mapping,_fact_fields,_given_columns,_read_columns,
-        _check_attach,_attached_relations,_attached_relation,_attached_triggers,_make_attached_triggers,_drop_attached_triggers,_require_attachment}';
+        _check_attach,_make_attached_triggers,_drop_attached_triggers,_require_attachment,
+        _attached_changed,_attached_files,_blocks_query,_blocks_of,_backfill_begin,_backfill_step,_load_rows,_compare_rows,_preview_rows,_facts_gone,_attached_rows,_attached_columns,_generation}';
 BEGIN
     RETURN QUERY
     SELECT r.role_name

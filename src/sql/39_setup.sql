@@ -27,8 +27,10 @@ BEGIN
     PERFORM affiliate._setup_triggers();
     PERFORM affiliate._setup_views();
     PERFORM affiliate._setup_report_views();
+    PERFORM affiliate._setup_attach_views();
     PERFORM affiliate._comment_views();
     PERFORM affiliate._setup_guards();
+    PERFORM affiliate._setup_attached_triggers();
     PERFORM affiliate._setup_owners();
     PERFORM affiliate._setup_grants();
     PERFORM setval(s.sequence, s.highest) FROM affiliate._sequences_behind() AS s;

@@ -23,7 +23,7 @@ BEGIN
                   CASE WHEN t.tgenabled = 'A' THEN 'it fires under session_replication_role = replica too'
                        ELSE 'the trigger is disabled, what is written is not settled' END)
     FROM pg_trigger AS t JOIN pg_proc AS p ON p.oid = t.tgfoid
-    WHERE p.pronamespace = 'affiliate'::regnamespace AND t.tgenabled <> 'O' AND NOT t.tgisinternal
+    WHERE p.pronamespace = 'affiliate'::regnamespace AND p.proname <> '_attached' AND t.tgenabled <> 'O' AND NOT t.tgisinternal
       AND NOT EXISTS (SELECT FROM affiliate._guard_triggers() AS g WHERE g.trigger_name = t.tgname)
     UNION ALL
     SELECT DISTINCT 'trigger', '', format('%s constraint %s', t.tgrelid::regclass, k.conname),
@@ -41,6 +41,10 @@ BEGIN
     WHERE NOT EXISTS (SELECT FROM pg_trigger AS t JOIN pg_proc AS p ON p.oid = t.tgfoid
                       WHERE t.tgrelid = to_regclass(format('affiliate.%I', w.name)) AND t.tgtype & w.event <> 0
                         AND p.pronamespace = 'affiliate'::regnamespace AND p.proname = w.function_name);
+
+    RETURN QUERY
+    SELECT 'attached_trigger', ''::text, format('%s, attachment %s', f.relation, a.attachment_id), f.fault || ' SELECT * FROM affiliate.reconcile(.., repair => true).'
+    FROM affiliate.attachment AS a CROSS JOIN LATERAL affiliate._attached_trigger_faults(a.attachment_id) AS f;
 
     RETURN QUERY
     SELECT 'object_owner', ''::text, c.oid::regclass::text, format('It belongs to "%s"; run affiliate.setup().', pg_get_userbyid(c.relowner))

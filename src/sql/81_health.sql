@@ -17,6 +17,8 @@ DECLARE
     drained_lately boolean;
     rolled_up_lately boolean;
     is_subscriber boolean;
+    kept record;
+    lost bigint;
 BEGIN
     IF affiliate._tables_version() IS DISTINCT FROM affiliate.version() THEN -- tables that the rest asks may be missing
         RETURN QUERY SELECT 'version', affiliate.version(), 'bad',
@@ -34,6 +36,9 @@ BEGIN
     drained_lately := drained.at > affiliate._now() - interval '5 minutes';
     rolled_up_lately := rollups.refreshed_at > at - interval '5 minutes';
     is_subscriber := affiliate._is_subscriber();
+    SELECT count(*) AS waiting, at - min(p.recorded_at) FILTER (WHERE p.due_at <= affiliate._now()) AS age INTO kept
+    FROM affiliate.pending_input AS p WHERE p.kind = 'attached' AND p.state = 'waiting';
+    SELECT CASE WHEN l.is_called THEN l.last_value ELSE 0 END INTO lost FROM affiliate.attached_rows_lost AS l;
     SELECT count(*) INTO problems FROM affiliate._verify_catalog();
 
     RETURN QUERY
@@ -66,6 +71,13 @@ BEGIN
         ('rejected input', (SELECT count(*)::text FROM affiliate.pending_input AS i WHERE i.state = 'rejected'),
             CASE WHEN EXISTS (SELECT FROM affiliate.pending_input AS i WHERE i.state = 'rejected') THEN 'warn' ELSE 'ok' END,
             'Some input could not be understood; see affiliate.pending_input.'),
+        ('attached tables', (SELECT count(*)::text FROM affiliate.attachment AS a WHERE a.detached_at IS NULL),
+            CASE WHEN EXISTS (SELECT FROM affiliate.attachment AS a CROSS JOIN affiliate._attachment_state(a.attachment_id) AS s WHERE s NOT IN ('attached', 'detached')) THEN 'bad' ELSE 'ok' END,
+            'Rows of an attached table do not arrive; see affiliate.attachments, then affiliate.reconcile(.., repair => true).'),
+        ('kept rows', kept.waiting::text, CASE WHEN kept.age > interval '10 minutes' THEN 'bad' WHEN kept.age > interval '2 minutes' THEN 'warn' ELSE 'ok' END,
+            'Rows of attached tables wait to become facts; see affiliate.attachments.'),
+        ('lost rows', lost::text, CASE lost WHEN 0 THEN 'ok' ELSE 'bad' END,
+            'So many statements on attached tables could not even keep their rows, which the server''s log tells: affiliate.reconcile(.., repair => true) finds them, then setval(''affiliate.attached_rows_lost'', 1, false).'),
         ('open reviews', (SELECT count(*)::text FROM affiliate.review_case AS r WHERE r.state = 'open'),
             CASE WHEN EXISTS (SELECT FROM affiliate.review_case AS r WHERE r.state = 'open' AND r.severity = 'high') THEN 'warn' ELSE 'ok' END,
             'Cases of high severity are open; see affiliate.review_open.'),

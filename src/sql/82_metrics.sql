@@ -32,6 +32,16 @@ BEGIN
     SELECT 'pg_affiliate_pending_input_rows', jsonb_build_object('state', s.state), count(i.input_id)
     FROM unnest('{waiting,rejected}'::text[]) AS s (state) LEFT JOIN affiliate.pending_input AS i ON i.state = s.state GROUP BY s.state
     UNION ALL
+    SELECT 'pg_affiliate_attached_rows', jsonb_build_object('attachment', a.attachment_id, 'state', s.state), count(i.input_id)
+    FROM affiliate.attachment AS a CROSS JOIN unnest('{waiting,rejected}'::text[]) AS s (state)
+    LEFT JOIN affiliate.pending_input AS i ON i.kind = 'attached' AND i.state = s.state AND i.payload ->> 'attachment' = a.attachment_id
+    WHERE a.detached_at IS NULL GROUP BY a.attachment_id, s.state
+    UNION ALL
+    SELECT 'pg_affiliate_attached_age_seconds', '{}', coalesce(extract(epoch FROM at - min(i.recorded_at)), 0)
+    FROM affiliate.pending_input AS i WHERE i.kind = 'attached' AND i.state = 'waiting'
+    UNION ALL
+    SELECT 'pg_affiliate_attached_lost_total', '{}', CASE WHEN l.is_called THEN l.last_value ELSE 0 END FROM affiliate.attached_rows_lost AS l
+    UNION ALL
     SELECT 'pg_affiliate_review_open_cases', jsonb_build_object('severity', s.severity), count(r.case_id)
     FROM unnest('{low,normal,high}'::text[]) AS s (severity) LEFT JOIN affiliate.review_case AS r ON r.severity = s.severity AND r.state = 'open' GROUP BY s.severity
     UNION ALL

@@ -151,13 +151,18 @@ BEGIN
     FOR field IN SELECT f.field, f.type, fields ->> f.field AS expression FROM affiliate._fact_fields(spec.fact) AS f WHERE fields ? f.field LOOP
         found := affiliate._check_expression(attached_table, alias, field.field, field.expression, field.type);
         mapped := mapped || found;
-        IF field.field = ANY (spec.keys) THEN
+        IF field.field = ANY (spec.keys) AND of_kind <> 'event' THEN -- a row that says something else is another event
             keys := keys || found;
         END IF;
     END LOOP;
     IF filter IS NOT NULL THEN
         mapped := mapped || affiliate._check_expression(attached_table, alias, 'filter', filter, 'boolean');
     END IF;
+    -- a generated column changes with those it is made of
+    SELECT mapped || coalesce(array_agg(d.refobjsubid), '{}') INTO mapped
+    FROM pg_attrdef AS f JOIN pg_depend AS d ON d.classid = 'pg_attrdef'::regclass AND d.objid = f.oid AND d.refobjid = f.adrelid AND d.refobjsubid <> f.adnum
+    JOIN pg_attribute AS a ON a.attrelid = f.adrelid AND a.attnum = f.adnum AND a.attgenerated <> ''
+    WHERE f.adrelid = attached_table AND f.adnum = ANY (mapped);
     RETURN (SELECT jsonb_object_agg(a.attname, jsonb_build_object('number', a.attnum, 'type', format_type(a.atttypid, a.atttypmod),
                        'mapped', a.attnum = ANY (mapped) OR 0 = ANY (mapped), 'key', a.attnum = ANY (keys)))
             FROM pg_attribute AS a WHERE a.attrelid = attached_table AND a.attnum > 0 AND NOT a.attisdropped);

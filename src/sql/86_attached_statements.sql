@@ -55,6 +55,20 @@ END
 $$;
 COMMENT ON FUNCTION affiliate._attached_columns(text, oid) IS 'The columns of an attached table under the names of its mapping; raises where one that is mapped is gone or has another type.';
 
+-- What PostgreSQL has not computed where our triggers see the row: it is stored in a partition, not in the row as it was
+-- inserted into the partitioned table; and a virtual one is stored nowhere.
+CREATE FUNCTION affiliate._generation(relation oid, column_name text) RETURNS text
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN (SELECT pg_get_expr(d.adbin, d.adrelid)
+            FROM pg_attribute AS a JOIN pg_class AS c ON c.oid = a.attrelid JOIN pg_attrdef AS d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
+            WHERE a.attrelid = relation AND a.attname = column_name AND (a.attgenerated = 'v' OR a.attgenerated = 's' AND c.relkind = 'p'));
+END
+$$;
+COMMENT ON FUNCTION affiliate._generation(oid, text) IS 'The expression of a generated column whose value the rows of a trigger do not have; else null.';
+
 -- What stands behind FROM: the rows that the mapping is about.
 CREATE FUNCTION affiliate._attached_rows(attachment text, relation oid) RETURNS text
 LANGUAGE plpgsql STABLE PARALLEL SAFE
@@ -63,7 +77,8 @@ AS $$
 BEGIN
     RETURN (
         SELECT format('(SELECT %s FROM new_rows AS n) AS %I%s',
-                      (SELECT string_agg(format('n.%I AS %I', c.name_now, c.name), ', ') FROM affiliate._attached_columns(attachment, relation) AS c),
+                      (SELECT string_agg(format('%s AS %I', coalesce('(' || affiliate._generation(relation, c.name_now) || ')', format('n.%I', c.name_now)), c.name), ', ')
+                       FROM affiliate._attached_columns(attachment, relation) AS c),
                       a.table_name, coalesce(E' WHERE (' || a.filter || E'\n)', ''))
         FROM affiliate.attachment AS a WHERE a.attachment_id = attachment);
 END
@@ -81,11 +96,12 @@ DECLARE
     has_source boolean;
 BEGIN
     PERFORM affiliate._require_attachment(attachment);
-    SELECT a.on_error, a.fields, k.fact, k.keys INTO STRICT spec
+    SELECT a.on_error, a.fields, k.fact, k.keys, coalesce(a.backfill ->> 'state' = 'running', false) AS is_backfilling INTO STRICT spec
     FROM affiliate.attachment AS a JOIN affiliate._attachment_kinds() AS k USING (kind) WHERE a.attachment_id = attachment;
     on_error := spec.on_error;
     fact := format('affiliate.%I', spec.fact)::regclass;
-    SELECT array_agg(c.number ORDER BY c.number) FILTER (WHERE c.is_mapped), array_agg(c.number ORDER BY c.number) FILTER (WHERE c.is_key) INTO mapped, keys
+    -- while a backfill is on its way every UPDATE is news
+    SELECT array_agg(c.number ORDER BY c.number) FILTER (WHERE c.is_mapped OR spec.is_backfilling), array_agg(c.number ORDER BY c.number) FILTER (WHERE c.is_key) INTO mapped, keys
     FROM affiliate._attached_columns(attachment, relation) AS c;
     has_source := NOT spec.fields ? 'source' AND EXISTS (SELECT FROM affiliate._fact_fields(spec.fact) AS f WHERE f.field = 'source');
     SELECT string_agg(quote_ident(f.key), ', ') AS names, string_agg('(' || f.value || E'\n)', ', ') AS expressions,

@@ -43,6 +43,22 @@ END
 $$;
 COMMENT ON FUNCTION affiliate._kept_rows(integer) IS 'Kept rows of attached tables that are due, in groups that can be done together.';
 
+-- Statement triggers are not cloned to new partitions: the drain makes them, with the rights of a superuser, since a
+-- partition may belong to whomever. Each has a moment to be locked, and is tried again later.
+CREATE FUNCTION affiliate._new_partitions() RETURNS TABLE (attachment text, relation oid)
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN QUERY
+    SELECT a.attachment_id, r.relation
+    FROM affiliate.attachment AS a CROSS JOIN affiliate._attached_relations(a.attachment_id) AS r (relation)
+    WHERE a.detached_at IS NULL AND r.relation <> affiliate._attached_relation(a.attachment_id)
+      AND EXISTS (SELECT FROM affiliate._attached_triggers(a.attachment_id, r.relation));
+END
+$$;
+COMMENT ON FUNCTION affiliate._new_partitions() IS 'Partitions and children of attached tables whose triggers are missing.';
+
 -- Called by drain(), as affiliate_owner. Returns how many rows were taken up, put off or given up.
 CREATE FUNCTION affiliate._drain_attached(batch integer) RETURNS bigint
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE

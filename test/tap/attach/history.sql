@@ -1,0 +1,43 @@
+-- What is in the table already: preview, reconcile, replay. (backfill() commits: test/tap/attach/backfill.sql.)
+BEGIN;
+SELECT plan(16);
+\ir _firm.sql
+INSERT INTO firm.payments (id, user_id, total_cents, coupon, state) VALUES (1, 7, 10000, 'ANN', 'paid'), (2, 8, 5000, 'ANN', 'strange'), (3, 9, 0, 'ANN', 'paid');
+SELECT affiliate.attach('firm.payments', 'transaction', columns => pg_temp.mapping() || '{"customer_id": "user_id || ''@example.org''"}', filter => 'total_cents <> 0');
+SELECT results_eq($$SELECT source_row ->> 'id', fact ->> 'amount', problem, left(warning, 41) FROM affiliate.preview('firm.payments:transaction')$$,
+    $$VALUES ('1', '100.0000000000000000', NULL, 'customer_id looks like an e-mail address:'), ('2', '50.0000000000000000', 'AF015: transaction status "strange" is not known', 'customer_id looks like an e-mail address:'),
+             ('3', NULL, 'left out by the filter', NULL)$$, 'preview() shows what would become of rows') ;
+SELECT is_empty('SELECT * FROM affiliate.transaction', 'and changes nothing');
+SELECT affiliate.attach('firm.payments', 'transaction', columns => pg_temp.mapping(), filter => 'total_cents <> 0');
+SELECT results_eq($$SELECT problem, fact_key, expected ->> 'status' FROM affiliate.reconcile('firm.payments:transaction') ORDER BY 2$$,
+    $$VALUES ('missing', '1', 'completed'), ('missing', '2', 'strange')$$, 'reconcile() lists rows that are no facts');
+SELECT is((SELECT count(*) FROM affiliate.reconcile('firm.payments:transaction', repair => true)), 2::bigint, 'and repairs on request');
+SELECT results_eq('SELECT * FROM pg_temp.net()', $$VALUES ('1', 10::numeric)$$, 'what can be');
+SELECT results_eq($$SELECT problem, fact_key FROM affiliate.reconcile('firm.payments:transaction')$$, $$VALUES ('missing', '2')$$, 'the rest stays');
+SELECT is((SELECT reason FROM affiliate.pending_input), 'AF015: transaction status "strange" is not known', 'with the reason');
+
+-- behind our back
+ALTER TABLE firm.payments DISABLE TRIGGER USER;
+UPDATE firm.payments SET total_cents = 7000 WHERE id = 1;
+DELETE FROM firm.payments WHERE id = 3;
+INSERT INTO firm.payments (id, user_id, total_cents, coupon) VALUES (4, 10, 100, 'ANN'), (5, 10, 200, 'ANN');
+SELECT is((SELECT count(*) FROM affiliate.verify() WHERE code = 'attached_trigger'), 4::bigint, 'verify() says that triggers are disabled');
+ALTER TABLE firm.payments ENABLE TRIGGER USER;
+SELECT results_eq($$SELECT problem, fact_key, expected ->> 'amount', stored ->> 'amount' FROM affiliate.reconcile('firm.payments:transaction', repair => true) ORDER BY 2$$,
+    $$VALUES ('different', '1', '70.0000000000000000', '100.0000000000000000'), ('missing', '2', '50.0000000000000000', NULL),
+             ('missing', '4', '1.00000000000000000000', NULL), ('missing', '5', '2.0000000000000000', NULL)$$, 'what slipped through is found');
+SELECT results_eq('SELECT * FROM pg_temp.net()', $$VALUES ('1', 7::numeric), ('4', 0.1), ('5', 0.2)$$, 'and repaired');
+DELETE FROM firm.payments WHERE id = 5;
+SELECT affiliate.drain(100);
+SELECT results_eq($$SELECT problem, fact_key FROM affiliate.reconcile('firm.payments:transaction') WHERE problem = 'gone'$$, $$VALUES ('gone', '5')$$, 'a fact without its row');
+
+-- replay
+SELECT is(affiliate.replay('firm.payments:transaction'), 0::bigint, 'nothing has changed: nothing is done');
+INSERT INTO affiliate.transaction_status (status, effect) VALUES ('strange', 'completed');
+SELECT ok(affiliate.replay('firm.payments:transaction') > 0, 'after the fix it is');
+SELECT affiliate.drain(100);
+SELECT results_eq($$SELECT * FROM pg_temp.net() WHERE subject_id = '2'$$, $$VALUES ('2', 5::numeric)$$, 'and settled');
+SELECT is_empty($$SELECT * FROM affiliate.pending_input WHERE kind = 'attached'$$, 'nothing is kept');
+SELECT is_empty($$SELECT * FROM affiliate.verify()$$, 'verify() finds nothing');
+SELECT * FROM finish();
+ROLLBACK;
