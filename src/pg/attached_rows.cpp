@@ -58,15 +58,20 @@ template <class F> void do_halves(std::size_t begin, std::size_t end, F &f, std:
     do_halves(middle, end, f, rejected);
 }
 
-std::vector<Datum> read_array(Datum array, Oid type) {
+std::vector<Datum> read_array(Datum array) {
     struct Elements {
         Datum *values;
         bool *nulls;
         int count;
     };
-    Elements const elements = call([array, type] {
+    Elements const elements = call([array] {
         Elements found{};
-        deconstruct_array(DatumGetArrayTypeP(array), type, -1, false, TYPALIGN_INT, &found.values, &found.nulls, &found.count);
+        ArrayType *const type = DatumGetArrayTypeP(array);
+        int16 length = 0;
+        bool by_value = false;
+        char align = 0;
+        get_typlenbyvalalign(ARR_ELEMTYPE(type), &length, &by_value, &align);
+        deconstruct_array(type, ARR_ELEMTYPE(type), length, by_value, align, &found.values, &found.nulls, &found.count);
         return found;
     });
     return {elements.values, elements.values + elements.count};
@@ -151,15 +156,14 @@ void keep_rejected(const std::string &id, Relation relation, const std::vector<D
 
 } // namespace
 
-/// _apply_images(attachment, relation, images, arrived_at): makes facts of kept rows, as of then; settles nothing. Returns
-/// those that could not become one.
+/// _apply_images(attachment, relation, images, arrived_at): makes facts of kept rows, of each as of when it arrived; settles
+/// nothing. Returns those that could not become one.
 AFFILIATE_FUNCTION(affiliate_apply_images) {
     std::string const id = text_argument(fcinfo, 0);
-    std::vector<Datum> const images = read_array(PG_GETARG_DATUM(2), JSONBOID);
+    std::vector<Datum> const images = read_array(PG_GETARG_DATUM(2)), arrived_at = read_array(PG_GETARG_DATUM(3));
     std::vector<Rejected> rejected;
     Opened relation(PG_GETARG_OID(1));
     {
-        ArrivedAt const then(PG_GETARG_TIMESTAMPTZ(3));
         Enclosed const later(0, false);
         WaitAtMost const net(GetCurrentTimestamp() + kLockWaitMax);
         auto const make_facts = [&](std::size_t begin, std::size_t end) {
@@ -167,8 +171,13 @@ AFFILIATE_FUNCTION(affiliate_apply_images) {
             InMapping in_mapping;
             SpiSession session;
             FirmRows rows(relation.get());
-            populate(mapping, relation.get(), images, begin, end, rows);
-            write_facts(mapping, rows);
+            for (std::size_t next = begin; begin < end; begin = next) {
+                while (next < end && arrived_at.at(next) == arrived_at[begin]) ++next;
+                ArrivedAt const then(DatumGetTimestampTz(arrived_at[begin]));
+                rows.clear();
+                populate(mapping, relation.get(), images, begin, next, rows);
+                write_facts(mapping, rows);
+            }
             rows.close();
             session.close();
             in_mapping.restore();
@@ -269,7 +278,7 @@ AFFILIATE_FUNCTION(affiliate_compare_rows) {
 /// _compare_images(attachment, relation, images): what the facts say of each of the kept rows.
 AFFILIATE_FUNCTION(affiliate_compare_images) {
     std::string const id = text_argument(fcinfo, 0);
-    std::vector<Datum> const images = read_array(PG_GETARG_DATUM(2), JSONBOID);
+    std::vector<Datum> const images = read_array(PG_GETARG_DATUM(2));
     Opened relation(PG_GETARG_OID(1));
     SpiSession session;
     std::string const json = compare_with_facts(id, relation.get(), images.size(), true,

@@ -17,7 +17,7 @@ namespace affiliate::pg {
 
 namespace {
 
-constexpr std::size_t kAtOnce = 10'000;        // rows made facts by one statement of ours
+constexpr std::size_t kAtOnceFirst = 1000;     // rows made facts by one statement of ours, where time is limited; then twice as many
 constexpr std::size_t kKeptAtOnce = 1000;      // rows kept by one insert
 constexpr std::size_t kLookedUpMost = 1000;    // rows of which is asked whether earlier states of theirs are kept
 constexpr core::Duration kLockWaitMax = 50'000; // microseconds, where the budget is unlimited
@@ -154,10 +154,10 @@ bool is_any_kept(const std::string &id, Changes &changes) {
     return is_kept;
 }
 
-/// The next rows whose mapped columns have changed.
-void fill(FirmRows &rows, Changes &changes, const Attachment &attachment) {
+/// The next rows, `most` of them, whose mapped columns have changed.
+void fill(FirmRows &rows, std::size_t most, Changes &changes, const Attachment &attachment) {
     rows.clear();
-    while (rows.size() < kAtOnce && changes.next()) {
+    while (rows.size() < most && changes.next()) {
         if (!changes.has_changed(attachment.mapped)) continue;
         if (changes.is_update() && changes.has_changed(attachment.keys))
             throw core::Error("AF011", "the key of a row was changed");
@@ -172,15 +172,14 @@ const char *make_facts(Attachment &attachment, Changes &changes) {
     InMapping mapping;
     if (is_any_kept(attachment.id, changes)) return mapping.restore(), "earlier rows wait";
     FirmRows rows(changes.relation());
-    fill(rows, changes, attachment);
-    while (rows.size() > 0) {
-        write_facts(attachment, rows);
-        if (rows.size() < kAtOnce) break;
+    for (std::size_t most = deadline == 0 ? SIZE_MAX : kAtOnceFirst;; most *= 2) {
+        fill(rows, most, changes, attachment);
+        if (rows.size() > 0) write_facts(attachment, rows);
+        if (rows.size() < most) break;
         if (is_over(deadline)) {
             keep(attachment.id, changes, attachment.mapped, "inline budget");
             break;
         }
-        fill(rows, changes, attachment);
     }
     rows.close();
     mapping.restore();

@@ -17,10 +17,14 @@ bool StoredRows::next() {
     TupleTableSlot *const slot = slot_;
     int const pointer = pointer_;
     if (++count_ % 1000 == 0) check_interrupts();
-    return call([=] {
+    // What is read from a file is allocated, and freed when the slot takes the next row: not in memory that a caller frees.
+    MemoryContext const before = MemoryContextSwitchTo(slot->tts_mcxt);
+    bool const found = call([=] {
         tuplestore_select_read_pointer(store, pointer);
         return tuplestore_gettupleslot(store, true, false, slot);
     });
+    MemoryContextSwitchTo(before);
+    return found;
 }
 
 void StoredRows::rewind() {

@@ -1,9 +1,9 @@
 -- Rows of attached tables that were kept: the drain makes facts of them, in the order in which they came.
 
-CREATE FUNCTION affiliate._apply_images(attachment text, relation oid, images jsonb[], arrived_at timestamptz) RETURNS jsonb
+CREATE FUNCTION affiliate._apply_images(attachment text, relation oid, images jsonb[], arrived_at timestamptz[]) RETURNS jsonb
     LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE
     AS 'MODULE_PATHNAME', 'affiliate_apply_images';
-COMMENT ON FUNCTION affiliate._apply_images(text, oid, jsonb[], timestamptz) IS 'Makes facts of kept rows as of when they arrived; returns those that could not become one.';
+COMMENT ON FUNCTION affiliate._apply_images(text, oid, jsonb[], timestamptz[]) IS 'Makes facts of kept rows as of when they arrived; returns those that could not become one.';
 
 CREATE FUNCTION affiliate._compare_images(attachment text, relation oid, images jsonb[]) RETURNS jsonb
     LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE
@@ -12,7 +12,7 @@ COMMENT ON FUNCTION affiliate._compare_images(text, oid, jsonb[]) IS 'What the f
 
 -- The rows that are due and wait for no earlier one of theirs, neighbours together that can be done in one statement.
 CREATE FUNCTION affiliate._kept_rows(batch integer)
-RETURNS TABLE (attachment text, operation text, arrived_at timestamptz, input_ids bigint[], input_keys text[], images jsonb[], befores jsonb[])
+RETURNS TABLE (attachment text, operation text, arrived_at timestamptz[], input_ids bigint[], input_keys text[], images jsonb[], befores jsonb[])
 LANGUAGE plpgsql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -27,8 +27,7 @@ BEGIN
         WHERE NOT EXISTS (SELECT FROM affiliate.pending_input AS e WHERE e.kind = 'attached' AND e.input_key = d.input_key AND e.state = 'waiting'
                           AND e.input_id < d.input_id AND e.due_at > affiliate._now())
     ), marked AS (
-        SELECT r.*, (r.attachment, r.operation, r.recorded_at) IS DISTINCT FROM
-                    lag((r.attachment, r.operation, r.recorded_at)) OVER (ORDER BY r.input_id) AS is_first
+        SELECT r.*, (r.attachment, r.operation) IS DISTINCT FROM lag((r.attachment, r.operation)) OVER (ORDER BY r.input_id) AS is_first
         FROM ready AS r
     ), numbered AS (
         SELECT m.*, count(*) FILTER (WHERE m.is_first) OVER (ORDER BY m.input_id) AS group_no FROM marked AS m
@@ -36,7 +35,7 @@ BEGIN
         -- two states of one row cannot be done in one statement
         SELECT n.*, row_number() OVER (PARTITION BY n.group_no, n.input_key ORDER BY n.input_id) AS state_no FROM numbered AS n
     )
-    SELECT min(c.attachment), min(c.operation), min(c.recorded_at), array_agg(c.input_id ORDER BY c.input_id), array_agg(c.input_key ORDER BY c.input_id),
+    SELECT min(c.attachment), min(c.operation), array_agg(c.recorded_at ORDER BY c.input_id), array_agg(c.input_id ORDER BY c.input_id), array_agg(c.input_key ORDER BY c.input_id),
            array_agg(coalesce(c.payload -> 'after', c.payload -> 'before', '{}') ORDER BY c.input_id), array_agg(coalesce(c.payload -> 'before', '{}') ORDER BY c.input_id)
     FROM counted AS c GROUP BY c.group_no, c.state_no ORDER BY c.group_no, c.state_no;
 END
@@ -117,8 +116,8 @@ END
 $$;
 COMMENT ON FUNCTION affiliate._put_aside(bigint, text, text) IS 'Keeps a row that could not become a fact, to try again or for somebody to look at.';
 
--- Takes up kept rows of one operation and instant; returns those that could not be, as _apply_images() does.
-CREATE FUNCTION affiliate._take_up(attachment text, operation text, arrived_at timestamptz, input_ids bigint[], input_keys text[], images jsonb[], befores jsonb[])
+-- Takes up kept rows of one operation; returns those that could not be, as _apply_images() does.
+CREATE FUNCTION affiliate._take_up(attachment text, operation text, arrived_at timestamptz[], input_ids bigint[], input_keys text[], images jsonb[], befores jsonb[])
 RETURNS jsonb
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
@@ -161,9 +160,9 @@ BEGIN
     END;
 END
 $$;
-COMMENT ON FUNCTION affiliate._take_up(text, text, timestamptz, bigint[], text[], jsonb[], jsonb[]) IS 'Takes up kept rows of one operation; returns those that could not be.';
+COMMENT ON FUNCTION affiliate._take_up(text, text, timestamptz[], bigint[], text[], jsonb[], jsonb[]) IS 'Takes up kept rows of one operation; returns those that could not be.';
 
-CREATE FUNCTION affiliate._one_by_one(attachment text, operation text, arrived_at timestamptz, input_ids bigint[], input_keys text[], images jsonb[], befores jsonb[])
+CREATE FUNCTION affiliate._one_by_one(attachment text, operation text, arrived_at timestamptz[], input_ids bigint[], input_keys text[], images jsonb[], befores jsonb[])
 RETURNS jsonb
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
@@ -174,12 +173,12 @@ BEGIN
     FOR i IN 1 .. cardinality(images) LOOP
         rejected := rejected || coalesce((
             SELECT jsonb_agg(r || jsonb_build_object('row', i - 1)) FROM jsonb_array_elements(
-                affiliate._take_up(attachment, operation, arrived_at, input_ids[i:i], input_keys[i:i], images[i:i], befores[i:i])) AS r), '[]');
+                affiliate._take_up(attachment, operation, arrived_at[i:i], input_ids[i:i], input_keys[i:i], images[i:i], befores[i:i])) AS r), '[]');
     END LOOP;
     RETURN rejected;
 END
 $$;
-COMMENT ON FUNCTION affiliate._one_by_one(text, text, timestamptz, bigint[], text[], jsonb[], jsonb[]) IS 'Takes up kept rows one by one.';
+COMMENT ON FUNCTION affiliate._one_by_one(text, text, timestamptz[], bigint[], text[], jsonb[], jsonb[]) IS 'Takes up kept rows one by one.';
 
 CREATE FUNCTION affiliate._all_rejected(rows integer, code text, message text) RETURNS jsonb
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE

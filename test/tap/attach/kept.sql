@@ -1,6 +1,6 @@
 -- What cannot become a fact at once is kept as it was, and the drain takes it up in the order in which it came.
 BEGIN;
-SELECT plan(21);
+SELECT plan(23);
 \ir _firm.sql
 SELECT affiliate.attach('firm.payments', 'transaction', columns => pg_temp.mapping(), filter => 'total_cents <> 0');
 CREATE VIEW pg_temp.kept AS SELECT input_id, state, payload ->> 'operation' AS operation, payload -> 'after' ->> 'id' AS id, reason FROM affiliate.pending_input WHERE kind = 'attached';
@@ -52,6 +52,15 @@ TRUNCATE firm.payments;
 SELECT affiliate.drain(100);
 SELECT results_eq($$SELECT subject_id, severity FROM affiliate.review_case WHERE kind = 'table_truncated'$$, $$VALUES ('firm.payments:transaction' COLLATE "C", 'high')$$, 'so is TRUNCATE');
 SELECT is_empty($$SELECT * FROM pg_temp.kept WHERE state = 'waiting'$$, 'nothing waits');
+
+-- more than fits into work_mem
+SET LOCAL work_mem = '64kB';
+SET LOCAL pg_affiliate.mode = 'queue';
+INSERT INTO firm.payments (id, user_id, total_cents) SELECT 1000 + g, g, 100 FROM generate_series(1, 5000) AS g;
+SET LOCAL pg_affiliate.mode = 'on';
+SELECT is((SELECT count(*) FROM pg_temp.kept WHERE state = 'waiting'), 5000::bigint, 'thousands of rows are kept');
+SELECT affiliate.drain(10000);
+SELECT is((SELECT count(*) FROM affiliate.transaction WHERE transaction_id LIKE '____'), 5000::bigint, 'and taken up');
 
 -- renamed, dropped and retyped columns
 ALTER TABLE firm.payments RENAME COLUMN total_cents TO cents;
