@@ -25,5 +25,5 @@ COMMENT ON TYPE affiliate.report_place IS 'Where reports show a conversion, as o
 CREATE TYPE affiliate.known_column AS (
     ordinal integer, name text, word text, expression text, origin text, family text, labels text[], samples text[], seen bigint, nulls bigint,
     least numeric, greatest numeric, has_emails boolean, target oid, target_column text, target_kind text, is_implied boolean,
-    is_key boolean, is_personal boolean, remark text, wants text);
+    is_key boolean, is_personal boolean, remark text, looked_up text);
 COMMENT ON TYPE affiliate.known_column IS 'What attach_suggest() knows of a column of a table, of a key in its JSON, or of a column of a row that it refers to.';

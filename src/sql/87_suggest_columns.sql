@@ -33,10 +33,12 @@ BEGIN
     END LOOP;
     RETURN coalesce(
         (SELECT array_agg(e.enumlabel::text ORDER BY e.enumsortorder) FROM pg_enum AS e WHERE e.enumtypid = base),
-        (SELECT array_agg(DISTINCT replace(found.literal[1], '''''', '''')::text COLLATE "C" ORDER BY replace(found.literal[1], '''''', '''')::text COLLATE "C")
+        (SELECT array_agg(l.label ORDER BY found.ordinality, l.ordinality)
          FROM pg_constraint AS k
          CROSS JOIN LATERAL pg_get_constraintdef(k.oid) AS d (definition)
-         CROSS JOIN LATERAL regexp_matches(d.definition, '''((?:[^'']|'''')*)''::', 'g') AS found (literal)
+         CROSS JOIN LATERAL regexp_matches(d.definition, '''((?:[^'']|'''')*)''::[a-z ]+(\[\])?', 'g') WITH ORDINALITY AS found (literal)
+         CROSS JOIN LATERAL unnest(CASE WHEN found.literal[2] IS NULL OR found.literal[1] !~ '^\{' THEN ARRAY[replace(found.literal[1], '''''', '''')]
+                                        ELSE replace(found.literal[1], '''''', '''')::text[] END) WITH ORDINALITY AS l (label)
          WHERE k.contype = 'c' AND (k.contypid = base OR k.conrelid = relid AND k.conkey = ARRAY[attribute])
            AND regexp_replace(d.definition, '''(?:[^'']|'''')*''', '', 'g') ~ listed));
 END
@@ -90,7 +92,7 @@ BEGIN
     RETURN (
         SELECT array_agg(ROW(a.attnum::integer, a.attname, w.word, quote_ident(a.attname), 'own', f.family,
                              affiliate._suggest_labels(relid, a.attnum, a.atttypid), NULL, 0, 0, NULL, NULL, false,
-                             t.target, t.target_column, affiliate._suggest_named_kind(target_table.relname), t.is_implied,
+                             t.target, t.target_column, (SELECT k.kind FROM affiliate._suggest_named_kind(target_table.relname) AS k), t.is_implied,
                              a.attnum IS NOT DISTINCT FROM affiliate._suggest_key(relid), affiliate._suggest_is_personal(w.word),
                              col_description(relid, a.attnum), NULL)::affiliate.known_column ORDER BY a.attnum)
         FROM (SELECT p.*, affiliate._suggest_word(p.attname) AS word FROM pg_attribute AS p WHERE p.attrelid = relid AND p.attnum > 0 AND NOT p.attisdropped) AS a
@@ -166,7 +168,7 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
     RETURN QUERY
-    SELECT c.ordinal, format('%s ->> %L', c.name, k.key), affiliate._suggest_word(k.key), format('(%I ->> %L)', c.name, k.key), 'key', 'text', NULL::text[],
+    SELECT c.ordinal, format('%s ->> %L', c.name, k.key), affiliate._suggest_word(k.key), format('%I ->> %L', c.name, k.key), 'key', 'text', NULL::text[],
            array_agg(DISTINCT k.value COLLATE "C" ORDER BY k.value COLLATE "C"), count(*), jsonb_array_length(sample) - count(*), NULL::numeric, NULL::numeric,
            count(*) FILTER (WHERE k.value ~ '^[^@\s]+@[^@\s]+\.[a-z]+$') > 0, NULL::oid, NULL::text, NULL::text, false, false,
            affiliate._suggest_is_personal(affiliate._suggest_word(k.key)), NULL::text, NULL::text
@@ -192,12 +194,12 @@ BEGIN
            CASE WHEN EXISTS (SELECT FROM pg_attribute AS a WHERE a.attrelid = c.target AND a.attname = c.name AND NOT a.attisdropped)
                 THEN format('(SELECT o.its_value FROM (SELECT %I, %I FROM %s) AS o (its_key, its_value) WHERE o.its_key = %s)', c.target_column, o.name, t.name, c.expression)
                 ELSE format('(SELECT o.%I FROM %s AS o WHERE o.%I = %s)', o.name, t.name, c.target_column, c.expression) END,
-           'lookup', o.family, o.labels, NULL::text[], 0::bigint, 0::bigint, NULL::numeric, NULL::numeric, false,
-           o.target, o.target_column, o.target_kind, o.is_implied OR c.is_implied, false, o.is_personal, NULL::text,
-           format('GRANT SELECT (%I, %I) ON %s TO affiliate_owner', c.target_column, o.name, t.name)
+           'lookup', o.family, o.labels, o.samples, o.seen, o.nulls, o.least, o.greatest, o.has_emails,
+           o.target, o.target_column, o.target_kind, o.is_implied OR c.is_implied, false, o.is_personal, o.remark, o.name
     FROM unnest(columns) AS c
     CROSS JOIN LATERAL (SELECT format('%I.%I', n.nspname, r.relname) AS name FROM pg_class AS r JOIN pg_namespace AS n ON n.oid = r.relnamespace WHERE r.oid = c.target) AS t
-    CROSS JOIN LATERAL unnest(affiliate._suggest_catalog(c.target)) AS o
+    CROSS JOIN LATERAL (SELECT affiliate._suggest_catalog(c.target) AS list) AS theirs
+    CROSS JOIN LATERAL unnest(affiliate._suggest_values(theirs.list, coalesce(affiliate._suggest_sample(c.target, theirs.list), '[]'))) AS o
     WHERE c.target_kind = 'transaction' AND o.name <> c.target_column
     ORDER BY c.ordinal, o.ordinal;
 END

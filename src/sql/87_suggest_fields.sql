@@ -26,7 +26,7 @@ BEGIN
         ('{transaction}', 6, 'status', 'status', NULL, '{^(status|state)$,^(payment|order|charge|transaction)_(status|state)$,^(is_)?(paid|completed|succeeded)$}'),
         ('{refund}', 6, 'status', 'refund status', NULL, '{^(status|state)$,^refund_(status|state)$}'),
         ('{transaction}', 7, 'transaction_type', 'type', NULL, '{^(transaction|payment|order|purchase|sale)_(type|kind)$,^(type|kind|purpose)$}'),
-        ('{transaction}', 8, 'ordered_at', 'time', NULL, '{^(ordered|placed|purchased)_(at|on)$,^order_date$,^created(_at|_on|_date|_ts|_time)?$,^(inserted_at|date|timestamp)$}'),
+        ('{transaction}', 8, 'ordered_at', 'time', NULL, '{^(ordered|placed|purchased)_(at|on)$,^order_date$,^created(_at|_on|_date|_ts|_time)?$,^(requested_at|inserted_at|date|timestamp)$}'),
         ('{transaction}', 9, 'completed_at', 'time', NULL, '{^(paid|completed|captured|settled|confirmed)_(at|on|date)$,^payment_date$}'),
         ('{transaction}', 10, 'refunded_at', 'time', NULL, '{^refunded_(at|on|date)$}'),
         ('{refund}', 8, 'ordered_at', 'time', NULL, '{^(requested|created|inserted)_(at|on|date)$,^created$,^refund_date$,^date$}'),

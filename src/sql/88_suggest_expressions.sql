@@ -81,7 +81,7 @@ BEGIN
                        ELSE format(E'CASE %s\n%s\n    ELSE %1$s END', subject, lines) END;
     remark := concat_ws('; ',
         CASE WHEN coalesce(c.labels, c.samples) IS NULL AND more = '{}' THEN 'unsure: no words were seen, they are taken as they are' END,
-        'unsure: what means ' || unknown || '?',
+        'unsure about ' || unknown,
         CASE WHEN c.labels IS NULL AND c.samples IS NOT NULL AND more = '{}' THEN 'words of a sample, others stay as they are' END,
         CASE WHEN c.nulls > 0 AND form IN ('status', 'event') THEN format('unsure: %s of %s rows have none', c.nulls, c.seen + c.nulls) END);
 END
@@ -105,13 +105,13 @@ BEGIN
     ELSIF NOT (context ->> 'is_stripe')::boolean THEN
         without_hundredths := ARRAY(SELECT s FROM unnest(seen) AS s JOIN affiliate.currency AS k ON k.currency = s WHERE k.exponent = 0 ORDER BY s);
         thousandths := ARRAY(SELECT s FROM unnest(seen) AS s JOIN affiliate.currency AS k ON k.currency = s WHERE k.exponent = 3 ORDER BY s);
-        remark := CASE WHEN without_hundredths || thousandths <> '{}' THEN format('unsure: are %s stored in units of their own?', array_to_string(without_hundredths || thousandths, ', '))
+        remark := CASE WHEN without_hundredths || thousandths <> '{}' THEN format('unsure whether amounts in %s are whole units, thousandths or hundredths', array_to_string(without_hundredths || thousandths, ', '))
                        ELSE 'unsure where a currency has no hundredths, as JPY' END;
     END IF;
     IF without_hundredths || thousandths <> '{}' THEN
-        expression := format('CASE %sELSE 100.0 END', concat(
-            format('WHEN %s IN (%s) THEN 1', context ->> 'currency', affiliate._suggest_listed(nullif(without_hundredths, '{}'))) || E'\n' || repeat(' ', width + 5),
-            format('WHEN %s IN (%s) THEN 1000', context ->> 'currency', affiliate._suggest_listed(nullif(thousandths, '{}'))) || E'\n' || repeat(' ', width + 5)));
+        expression := format('CASE %s ELSE 100.0 END', concat_ws(E'\n' || repeat(' ', width + 5),
+            'WHEN ' || (context ->> 'currency') || ' IN (' || affiliate._suggest_listed(without_hundredths) || ') THEN 1',
+            'WHEN ' || (context ->> 'currency') || ' IN (' || affiliate._suggest_listed(thousandths) || ') THEN 1000'));
     END IF;
 END
 $$;
@@ -130,7 +130,7 @@ DECLARE
 BEGIN
     expression := c.expression;
     IF c.family = 'text' THEN
-        expression := c.expression || '::numeric';
+        expression := format('(%s)::numeric', c.expression);
         guess := 'unsure: numbers as text';
     ELSIF c.family = 'integer' AND NOT is_minor THEN
         is_minor := coalesce(c.greatest >= 10000, false);
@@ -154,15 +154,15 @@ BEGIN
     CASE c.family
         WHEN 'timestamp' THEN
             expression := c.expression || ' AT TIME ZONE ''UTC''';
-            remark := 'unsure: is it UTC?';
+            remark := 'unsure whether it is UTC';
         WHEN 'date' THEN
             expression := c.expression || '::timestamp AT TIME ZONE ''UTC''';
             remark := 'unsure: a date only, taken as midnight UTC';
         WHEN 'integer' THEN
             expression := format(CASE WHEN c.greatest > 5000000000 THEN 'to_timestamp(%s / 1000.0)' ELSE 'to_timestamp(%s)' END, c.expression);
-            remark := CASE WHEN c.greatest IS NULL THEN 'unsure: seconds since 1970?' END;
+            remark := CASE WHEN c.greatest IS NULL THEN 'unsure whether it counts seconds since 1970' END;
         WHEN 'text' THEN
-            expression := c.expression || '::timestamptz';
+            expression := format('(%s)::timestamptz', c.expression);
             remark := 'unsure: a text; without a zone it is read in that of the session';
         ELSE expression := c.expression;
     END CASE;
@@ -185,10 +185,10 @@ BEGIN
         END IF;
         SELECT string_agg(affiliate._quoted(w.word), ', ' ORDER BY w.ordinality) INTO unknown
         FROM unnest(words) WITH ORDINALITY AS w (word) WHERE NOT EXISTS (SELECT FROM affiliate.currency AS k WHERE k.currency = upper(w.word));
-        remark := concat_ws('; ', format('unsure: %s not in affiliate.currency', unknown),
+        remark := concat_ws('; ', 'unsure: not in affiliate.currency: ' || unknown,
             CASE WHEN c.nulls > 0 THEN format('unsure: %s of %s rows have none', c.nulls, c.seen + c.nulls) END);
     ELSIF words IS NULL THEN
-        remark := 'unsure: has it two letters?';
+        remark := 'unsure whether it has two letters';
     ELSIF form = 'language' THEN
         expression := CASE WHEN EXISTS (SELECT FROM unnest(words) AS w WHERE w !~ '^[a-z]{2}$') THEN format('lower(left(%s, 2))', affiliate._suggest_text(c)) ELSE c.expression END;
     ELSE
@@ -215,7 +215,7 @@ BEGIN
         CASE WHEN prefix IS NOT NULL AND c.family = 'text' AND NOT (context ->> 'is_stripe')::boolean THEN 'unsure: must differ from every id of a sale' END,
         CASE WHEN field = 'affiliate_id' AND c.target_kind = 'customer' THEN format('unsure: refers to %s, must be an id or alias of affiliate.affiliate', c.target::regclass)
              WHEN field = 'affiliate_id' THEN 'unsure: must be an id or alias of affiliate.affiliate' END,
-        CASE WHEN field = 'customer_id' AND c.nulls > 0 THEN format('unsure: %s of %s rows have none', c.nulls, c.seen + c.nulls) END);
+        CASE WHEN field = 'customer_id' AND context ->> 'kind' IN ('transaction', 'account') AND c.nulls > 0 THEN format('unsure: %s of %s rows have none', c.nulls, c.seen + c.nulls) END);
 END
 $$;
 COMMENT ON FUNCTION affiliate._suggest_id(text, affiliate.known_column, jsonb) IS 'An id as the firm has it; those of refunds and payouts apart from those of sales.';
@@ -238,7 +238,7 @@ BEGIN
         WHEN form IN ('currency', 'language', 'country') THEN
             SELECT w.expression, w.remark INTO expression, remark FROM affiliate._suggest_code(form, c) AS w;
         WHEN form = 'number' AND c.family = 'text' THEN
-            expression := c.expression || '::numeric';
+            expression := format('(%s)::numeric', c.expression);
             remark := 'unsure: numbers as text';
         WHEN form = 'number' AND c.word ~ '_cents$' THEN expression := c.expression || ' / 100.0';
         WHEN form = 'list' AND c.family = 'text' THEN expression := format('string_to_array(%s, '','')', c.expression);

@@ -12,7 +12,7 @@ END
 $$;
 COMMENT ON FUNCTION affiliate._suggest_is_stripe(oid, affiliate.known_column[]) IS 'Whether a table is a copy of Stripe''s objects, by its name or the columns that all of them have.';
 
-CREATE FUNCTION affiliate._suggest_kinds(relid oid, columns affiliate.known_column[], OUT kind text, OUT points bigint, OUT says text) RETURNS SETOF record
+CREATE FUNCTION affiliate._suggest_kinds(relid oid, columns affiliate.known_column[], OUT kind text, OUT points bigint, OUT speaking bigint, OUT says text) RETURNS SETOF record
 LANGUAGE plpgsql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -21,7 +21,7 @@ DECLARE
 BEGIN
     SELECT n.kind INTO named FROM pg_class AS c CROSS JOIN LATERAL affiliate._suggest_named_kind(c.relname) AS n WHERE c.oid = relid;
     RETURN QUERY
-    SELECT e.kind, sum(e.points), string_agg(e.says, ', ' ORDER BY e.points DESC, e.ordinality) FILTER (WHERE e.points > 0)
+    SELECT e.kind, sum(e.points), coalesce(sum(e.points) FILTER (WHERE e.points > 0), 0), string_agg(e.says, ', ' ORDER BY e.points DESC, e.ordinality) FILTER (WHERE e.points > 0)
     FROM (
         SELECT s.* FROM affiliate._suggest_evidence() WITH ORDINALITY AS s (kind, points, pattern, target_kind, says, ordinality)
         WHERE EXISTS (SELECT FROM unnest(columns) AS c WHERE c.origin = 'own' AND (c.word ~ s.pattern OR c.target_kind = s.target_kind AND NOT c.is_implied))
@@ -69,9 +69,9 @@ DECLARE
     written record;
 BEGIN
     SELECT f.* INTO wanted FROM affiliate._suggest_money_fields() AS f WHERE f.field = 'currency';
-    currency := affiliate._suggest_pick(kind, wanted, columns, '{}');
+    currency := affiliate._suggest_pick('transaction', wanted, columns, '{}'); -- that of the sale, for refunds and disputes too
     SELECT w.* INTO written FROM affiliate._suggest_code('currency', currency) AS w WHERE currency.expression IS NOT NULL;
-    RETURN jsonb_build_object('table', affiliate._suggest_word(table_name), 'is_stripe', is_stripe, 'without', to_jsonb(without), 'is_split', without <> '{}',
+    RETURN jsonb_build_object('kind', kind, 'table', affiliate._suggest_word(table_name), 'is_stripe', is_stripe, 'without', to_jsonb(without), 'is_split', without <> '{}',
         'is_captured', is_stripe AND EXISTS (SELECT FROM unnest(columns) AS c WHERE c.expression = 'captured' AND c.family = 'bool'),
         'has_refunded', EXISTS (SELECT FROM unnest(columns) AS c CROSS JOIN affiliate._suggest_money_fields() AS f
                                 WHERE f.field = 'refunded_amount' AND c.origin = 'own' AND c.word ~ f.patterns[1] AND affiliate._suggest_fits('money', c)),
@@ -125,7 +125,7 @@ BEGIN
     IF field = 'customer_id' AND kind = 'transaction' THEN
         SELECT string_agg(format('%s (%s of %s rows)', o.expression, o.seen, o.seen + o.nulls), ', ' ORDER BY o.ordinal, o.name COLLATE "C") INTO others
         FROM unnest(columns) AS o WHERE o.origin = 'key' AND o.word ~ '^(customer|client|user|trader|member)_?(id|uuid)$' AND NOT o.is_personal AND o.expression <> c.expression;
-        RETURN concat_ws('; ', CASE WHEN c.origin = 'lookup' THEN 'this table names no customer, ' || c.name || CASE WHEN c.is_implied THEN ' (no foreign key says so)' ELSE '' END END,
+        RETURN concat_ws('; ', CASE WHEN c.origin = 'lookup' THEN c.name || ': this table names no customer' || CASE WHEN c.is_implied THEN '; unsure, as no foreign key says so' ELSE '' END END,
                          'unsure: or ' || others || ', if your other tables know customers by it');
     ELSIF c.origin = 'lookup' THEN
         RETURN c.name;
@@ -134,9 +134,9 @@ BEGIN
         RETURN CASE WHEN nearer IS NOT NULL THEN format('unsure: right where %s is attached and not %s', c.target::regclass, nearer::regclass)
                     ELSE format('the id under which %s is attached', c.target::regclass) END;
     ELSIF kind IN ('refund', 'dispute') AND field IN ('original_transaction_id', 'transaction_id') AND NOT c.is_key AND c.target IS NULL THEN
-        RETURN 'unsure: is this the id under which the sale is attached?';
+        RETURN 'unsure whether the sale is attached under this id';
     ELSIF field = 'status_at' AND c.word ~ '^(updated|modified|last_modified)' THEN
-        RETURN 'unsure: does every edit change it?';
+        RETURN 'unsure whether every edit changes it';
     END IF;
     RETURN NULL;
 END
@@ -144,7 +144,7 @@ $$;
 COMMENT ON FUNCTION affiliate._suggest_reference_remark(oid, text, text, affiliate.known_column, affiliate.known_column[]) IS 'What is to be known of where a value comes from.';
 
 CREATE FUNCTION affiliate._suggest_mapping(relid oid, kind text, columns affiliate.known_column[], without text[] DEFAULT '{}',
-    OUT field text, OUT expression text, OUT remark text, OUT wants text, OUT source text) RETURNS SETOF record
+    OUT field text, OUT expression text, OUT remark text, OUT source text) RETURNS SETOF record
 LANGUAGE plpgsql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -166,13 +166,12 @@ BEGIN
         field := wanted.field;
         CONTINUE WHEN field LIKE 'ref\_%' AND 'transaction_id' = ANY (mapped);
         best := affiliate._suggest_pick(kind, wanted, columns, used);
-        wants := best.wants;
         source := best.name;
         IF best.expression IS NULL THEN
             SELECT w.expression, w.remark INTO expression, remark FROM affiliate._suggest_constant(relid, kind, field, mapped, columns) AS w;
             CONTINUE WHEN expression IS NULL;
         ELSE
-            SELECT w.expression, concat_ws('; ', affiliate._suggest_reference_remark(relid, kind, field, best, columns), nullif(w.remark, ''))
+            SELECT w.expression, concat_ws('; ', nullif(affiliate._suggest_reference_remark(relid, kind, field, best, columns), ''), nullif(w.remark, ''))
             INTO expression, remark FROM affiliate._suggest_expression(field, wanted.form, best, context) AS w;
             used := used || best.expression;
         END IF;

@@ -83,13 +83,18 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
     RETURN (
-        SELECT string_agg(DISTINCT format(E'GRANT USAGE ON SCHEMA %I TO affiliate_owner;\n', n.nspname), '')
-                   FILTER (WHERE NOT has_schema_privilege('affiliate_owner', n.oid, 'USAGE'))
-               || string_agg(DISTINCT (m ->> 'wants') || E';\n', '')
-        FROM jsonb_array_elements(mapping) AS m
-        JOIN unnest(columns) AS looked_up ON looked_up.origin = 'lookup' AND looked_up.wants = m ->> 'wants'
-        JOIN unnest(columns) AS c ON c.origin = 'own' AND c.ordinal = looked_up.ordinal
-        JOIN pg_class AS t ON t.oid = c.target JOIN pg_namespace AS n ON n.oid = t.relnamespace);
+        SELECT string_agg(DISTINCT g.on_schema, '') || string_agg(g.on_table, '' ORDER BY g.on_table COLLATE "C")
+        FROM (SELECT CASE WHEN NOT has_schema_privilege('affiliate_owner', n.oid, 'USAGE')
+                          THEN format(E'GRANT USAGE ON SCHEMA %I TO affiliate_owner;\n', n.nspname) ELSE '' END AS on_schema,
+                     format(E'GRANT SELECT (%I, %s) ON %I.%I TO affiliate_owner;\n', c.target_column,
+                            string_agg(DISTINCT quote_ident(l.looked_up), ', '), n.nspname, t.relname) AS on_table
+              FROM jsonb_array_elements(mapping) AS m
+              JOIN unnest(columns) AS l ON l.origin = 'lookup' AND strpos(m ->> 'expression', l.expression) > 0
+              JOIN unnest(columns) AS c ON c.origin = 'own' AND c.ordinal = l.ordinal
+              JOIN pg_class AS t ON t.oid = c.target JOIN pg_namespace AS n ON n.oid = t.relnamespace
+              WHERE NOT has_column_privilege('affiliate_owner', c.target, c.target_column, 'SELECT')
+                 OR NOT has_column_privilege('affiliate_owner', c.target, l.looked_up, 'SELECT') OR NOT has_schema_privilege('affiliate_owner', n.oid, 'USAGE')
+              GROUP BY c.target_column, n.oid, n.nspname, t.relname) AS g);
 END
 $$;
 COMMENT ON FUNCTION affiliate._suggest_grants(jsonb, affiliate.known_column[]) IS 'The GRANTs that the subqueries of a mapping need; null where there are none.';
@@ -176,7 +181,7 @@ DECLARE
     nearest text;
     mapped text[];
 BEGIN
-    SELECT k.kind INTO nearest FROM affiliate._suggest_kinds(relid, columns) AS k LIMIT 1;
+    SELECT k.kind INTO nearest FROM affiliate._suggest_kinds(relid, columns) AS k ORDER BY k.speaking DESC, k.points DESC LIMIT 1;
     mapped := ARRAY(SELECT m.field FROM affiliate._suggest_mapping(relid, nearest, columns) AS m WHERE nearest IS NOT NULL);
     RETURN concat_ws(E'\n',
         affiliate._suggest_comment(format('%s is none of transaction, refund, dispute, customer, account, click, event: nothing to attach.', relid::regclass)),
@@ -237,13 +242,14 @@ BEGIN
     columns := affiliate._suggest_values(columns, coalesce(sample, '[]'));
     columns := columns || ARRAY(SELECT k FROM affiliate._suggest_json_keys(columns, coalesce(sample, '[]')) AS k) || ARRAY(SELECT l FROM affiliate._suggest_lookups(columns) AS l);
     SELECT k.* INTO likeliest FROM affiliate._suggest_kinds(attached_table, columns) AS k WHERE k.points >= 5 LIMIT 1;
-    SELECT string_agg(affiliate._suggest_comment(format('unsure: %s is about the same sales and %s. Attach one of the two, or each sale counts twice.',
-                      r.rival::regclass, CASE WHEN r.is_nearer THEN 'nearer to the money' ELSE 'further from the money' END)), E'\n')
+    SELECT string_agg(affiliate._suggest_comment(format(CASE WHEN r.is_nearer
+            THEN 'unsure: %s is about the same sales, and nearer to the money: attach that one instead. With both each sale counts twice.'
+            ELSE '%s is about the same sales: do not attach it too, or each counts twice.' END, r.rival::regclass)), E'\n')
     INTO rivals FROM affiliate._suggest_rivals(attached_table) AS r WHERE likeliest.kind = 'transaction';
     RETURN concat_ws(E'\n',
         CASE WHEN likeliest.kind IS NULL THEN affiliate._suggest_none(attached_table, columns)
              ELSE affiliate._suggest_comment(format('%s looks like %s: %s.', attached_table, likeliest.kind, likeliest.says)) END,
-        affiliate._suggest_comment(CASE WHEN sample IS NULL THEN 'No values were seen: you may not read this table. Words and units are guessed from the catalog.'
+        affiliate._suggest_comment(CASE WHEN likeliest.kind IS NULL THEN NULL WHEN sample IS NULL THEN 'No values were seen: you may not read this table. Words and units are guessed from the catalog.'
             WHEN sample = '[]' THEN 'No values were seen: the table is empty. Words and units are guessed from the catalog.'
             ELSE format('Read from the catalog and %s rows. What is marked unsure was guessed.', jsonb_array_length(sample)) END),
         rivals,

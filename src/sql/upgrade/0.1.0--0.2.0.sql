@@ -20,7 +20,7 @@ CREATE TYPE affiliate.report_place AS (
 CREATE TYPE affiliate.known_column AS (
     ordinal integer, name text, word text, expression text, origin text, family text, labels text[], samples text[], seen bigint, nulls bigint,
     least numeric, greatest numeric, has_emails boolean, target oid, target_column text, target_kind text, is_implied boolean,
-    is_key boolean, is_personal boolean, remark text, wants text);
+    is_key boolean, is_personal boolean, remark text, looked_up text);
 
 DROP FUNCTION affiliate._cron_hint(text, text);
 DROP FUNCTION affiliate._drain_job();
