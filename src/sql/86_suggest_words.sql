@@ -45,7 +45,7 @@ END
 $$;
 COMMENT ON FUNCTION affiliate._suggest_named_kind(text) IS 'The kind that the name of a table stands for, and its rank; null where it says nothing.';
 
--- A table is of a kind from 5 points on; its name gives 4, or takes them.
+-- A table is of a kind from 4 points on; its name gives 3, or takes 4.
 CREATE FUNCTION affiliate._suggest_evidence(OUT kind text, OUT points integer, OUT pattern text, OUT target_kind text, OUT says text) RETURNS SETOF record
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
@@ -63,6 +63,7 @@ BEGIN
         ('refund', 1, '(^|_)reason$', NULL, 'a reason'),
         ('refund', 1, '^(payment|charge|order|transaction)(_id)?$', 'transaction', 'what was paid'),
         ('dispute', 2, '^(dispute|evidence|chargeback|outcome|due_by|respond_by)', NULL, 'an outcome'),
+        ('dispute', 1, '(^|_)amount(_|$)', NULL, 'an amount'),
         ('dispute', 1, '(^|_)reason(_code)?$', NULL, 'a reason'),
         ('dispute', 1, '^(payment|charge|order|transaction)(_id)?$', 'transaction', 'what was paid'),
         ('customer', 2, '(^|_)e?mail(_address)?$', NULL, 'an e-mail address'),
@@ -71,7 +72,6 @@ BEGIN
         ('customer', 1, '^(country|country_code|locale|language|lang)$', NULL, 'a country or language'),
         ('account', 2, '(^|_)(account_size|size|starting_balance|initial_balance|balance)$', NULL, 'a size'),
         ('account', 2, '(^|_)(phase|stage|step)$', NULL, 'a phase'),
-        ('account', 1, '^(customer|client|user|trader)(_id)?$', 'customer', 'a customer'),
         ('account', 1, '(^|_)(login|server|platform|challenge)(_|$)', NULL, 'a challenge'),
         ('click', 2, '(^|_)click', NULL, 'a click'),
         ('click', 1, '(^|_)(landing|url|page)(_|$)', NULL, 'a page'),

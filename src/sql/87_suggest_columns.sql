@@ -90,11 +90,11 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
     RETURN (
-        SELECT array_agg(ROW(a.attnum::integer, a.attname, w.word, quote_ident(a.attname), 'own', f.family,
+        SELECT coalesce(array_agg(ROW(a.attnum::integer, a.attname, w.word, quote_ident(a.attname), 'own', f.family,
                              affiliate._suggest_labels(relid, a.attnum, a.atttypid), NULL, 0, 0, NULL, NULL, false,
                              t.target, t.target_column, (SELECT k.kind FROM affiliate._suggest_named_kind(target_table.relname) AS k), t.is_implied,
                              a.attnum IS NOT DISTINCT FROM affiliate._suggest_key(relid), affiliate._suggest_is_personal(w.word),
-                             col_description(relid, a.attnum), NULL)::affiliate.known_column ORDER BY a.attnum)
+                             col_description(relid, a.attnum), NULL)::affiliate.known_column ORDER BY a.attnum), '{}')
         FROM (SELECT p.*, affiliate._suggest_word(p.attname) AS word FROM pg_attribute AS p WHERE p.attrelid = relid AND p.attnum > 0 AND NOT p.attisdropped) AS a
         CROSS JOIN LATERAL (SELECT a.word) AS w
         CROSS JOIN LATERAL affiliate._suggest_family(a.atttypid) AS f (family)
@@ -106,7 +106,7 @@ COMMENT ON FUNCTION affiliate._suggest_catalog(oid) IS 'The columns of a table a
 
 -- Of a large table some 50 pages, wherever they lie; never more than 2,000 rows, nor values of more than 2,000 bytes.
 CREATE FUNCTION affiliate._suggest_sample(relid oid, columns affiliate.known_column[]) RETURNS jsonb
-LANGUAGE plpgsql STABLE STRICT PARALLEL SAFE
+LANGUAGE plpgsql STABLE STRICT PARALLEL RESTRICTED
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -185,7 +185,7 @@ COMMENT ON FUNCTION affiliate._suggest_json_keys(affiliate.known_column[], jsonb
 
 -- Names of the other table hide those of the row in a subquery: where both have one, the other's are given new names.
 CREATE FUNCTION affiliate._suggest_lookups(columns affiliate.known_column[]) RETURNS SETOF affiliate.known_column
-LANGUAGE plpgsql STABLE PARALLEL SAFE
+LANGUAGE plpgsql STABLE PARALLEL RESTRICTED
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN

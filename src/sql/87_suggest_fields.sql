@@ -75,7 +75,7 @@ BEGIN
         ('{click}', 1, 'click_id', 'text', NULL, '{^click_?id$,^click_(uuid|token|ref)$,^(uuid|token|public_id)$,^id$}'),
         ('{event}', 1, 'event_id', 'key', NULL, '{^id$,^event_?(id|no|uuid)$}'),
         ('{account}', 22, 'account_currency', 'currency', NULL, '{^(account_)?currency(_code)?$}'),
-        ('{customer}', 8, 'signup_date', 'time', NULL, '{^(signed_up|registered|signup|joined)_?(at|on|date)$,^created(_at|_on|_date)?$}'),
+        ('{customer}', 8, 'signup_date', 'time', NULL, '{^(signed_up|registered|signup|joined)(_(at|on|date))?$,^created(_at|_on|_date)?$}'),
         ('{customer}', 9, 'last_modified_date', 'time', NULL, '{^(updated|modified|last_modified)(_at|_on|_date)?$}'),
         ('{customer}', 10, 'lang_id', 'language', NULL, '{^(lang|language|locale)(_id|_code)?$}'),
         ('{customer}', 11, 'country_code', 'country', NULL, '{^country_(code|iso)$,^country$}'),
@@ -150,7 +150,7 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     best affiliate.known_column;
-    looked_up constant text[] := '{currency,account_id,product_id,challenge_type,account_size,coupon_codes,click_id,affiliate_id,campaign_id}';
+    from_others constant text[] := '{currency,account_id,product_id,challenge_type,account_size,coupon_codes,click_id,affiliate_id,campaign_id}';
 BEGIN
     SELECT c.* INTO best
     FROM unnest(columns) AS c
@@ -160,7 +160,7 @@ BEGIN
       AND (named.n IS NOT NULL
            OR wanted.refers_to IS NOT NULL AND c.target_kind = wanted.refers_to AND NOT c.is_implied
            OR wanted.form = 'key' AND c.is_key)
-      AND (c.origin <> 'lookup' OR kind = 'transaction' AND (wanted.field = 'customer_id' OR wanted.field = ANY (looked_up) AND NOT c.is_implied))
+      AND (c.origin <> 'lookup' OR kind = 'transaction' AND (wanted.field = 'customer_id' OR wanted.field = ANY (from_others) AND NOT c.is_implied))
     ORDER BY wanted.form = 'key' AND c.is_key DESC, array_position('{own,key,lookup}', c.origin),
              coalesce(named.n, 20) + CASE WHEN wanted.refers_to IS NULL OR c.target IS NULL OR c.target_kind IS NULL THEN 0
                                           WHEN c.target_kind = wanted.refers_to THEN 0 ELSE 10 END,

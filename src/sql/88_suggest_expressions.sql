@@ -32,7 +32,7 @@ BEGIN
     SELECT v.value, coalesce(own.meaning, listed.meaning), own.meaning IS NOT NULL OR listed.form IS NOT NULL
     FROM (SELECT DISTINCT ON (lower(d.value)) d.value, min(d.ordinality) OVER (PARTITION BY lower(d.value)) AS ordinal
           FROM unnest(coalesce(c.labels, c.samples, '{}') || more) WITH ORDINALITY AS d (value)
-          WHERE btrim(d.value) <> '' ORDER BY lower(d.value), d.ordinality) AS v
+          WHERE btrim(d.value) <> '' AND length(d.value) <= 60 ORDER BY lower(d.value), d.ordinality) AS v
     LEFT JOIN LATERAL (
         SELECT s.effect AS meaning FROM affiliate.transaction_status AS s WHERE _suggest_meanings.form = 'status' AND s.status = lower(v.value)
         UNION ALL
@@ -83,7 +83,7 @@ BEGIN
         CASE WHEN coalesce(c.labels, c.samples) IS NULL AND more = '{}' THEN 'unsure: no words were seen, they are taken as they are' END,
         'unsure about ' || unknown,
         CASE WHEN c.labels IS NULL AND c.samples IS NOT NULL AND more = '{}' THEN 'words of a sample, others stay as they are' END,
-        CASE WHEN c.nulls > 0 AND form IN ('status', 'event') THEN format('unsure: %s of %s rows have none', c.nulls, c.seen + c.nulls) END);
+        CASE WHEN c.nulls > 0 AND form IN ('status', 'event', 'type') THEN format('unsure: %s of %s rows have none', c.nulls, c.seen + c.nulls) END);
 END
 $$;
 COMMENT ON FUNCTION affiliate._suggest_case(text, affiliate.known_column, jsonb) IS 'A column of words: CASE over those that are known, others stay as they are.';
@@ -130,7 +130,7 @@ DECLARE
 BEGIN
     expression := c.expression;
     IF c.family = 'text' THEN
-        expression := format('(%s)::numeric', c.expression);
+        expression := format(CASE c.origin WHEN 'key' THEN '(%s)::numeric' ELSE '%s::numeric' END, c.expression);
         guess := 'unsure: numbers as text';
     ELSIF c.family = 'integer' AND NOT is_minor THEN
         is_minor := coalesce(c.greatest >= 10000, false);
@@ -162,7 +162,7 @@ BEGIN
             expression := format(CASE WHEN c.greatest > 5000000000 THEN 'to_timestamp(%s / 1000.0)' ELSE 'to_timestamp(%s)' END, c.expression);
             remark := CASE WHEN c.greatest IS NULL THEN 'unsure whether it counts seconds since 1970' END;
         WHEN 'text' THEN
-            expression := format('(%s)::timestamptz', c.expression);
+            expression := format(CASE c.origin WHEN 'key' THEN '(%s)::timestamptz' ELSE '%s::timestamptz' END, c.expression);
             remark := 'unsure: a text; without a zone it is read in that of the session';
         ELSE expression := c.expression;
     END CASE;
@@ -238,7 +238,7 @@ BEGIN
         WHEN form IN ('currency', 'language', 'country') THEN
             SELECT w.expression, w.remark INTO expression, remark FROM affiliate._suggest_code(form, c) AS w;
         WHEN form = 'number' AND c.family = 'text' THEN
-            expression := format('(%s)::numeric', c.expression);
+            expression := format(CASE c.origin WHEN 'key' THEN '(%s)::numeric' ELSE '%s::numeric' END, c.expression);
             remark := 'unsure: numbers as text';
         WHEN form = 'number' AND c.word ~ '_cents$' THEN expression := c.expression || ' / 100.0';
         WHEN form = 'list' AND c.family = 'text' THEN expression := format('string_to_array(%s, '','')', c.expression);

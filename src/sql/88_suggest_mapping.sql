@@ -26,7 +26,7 @@ BEGIN
         SELECT s.* FROM affiliate._suggest_evidence() WITH ORDINALITY AS s (kind, points, pattern, target_kind, says, ordinality)
         WHERE EXISTS (SELECT FROM unnest(columns) AS c WHERE c.origin = 'own' AND (c.word ~ s.pattern OR c.target_kind = s.target_kind AND NOT c.is_implied))
         UNION ALL
-        SELECT k.kind, CASE named.kind WHEN 'none' THEN -4 ELSE 4 END, NULL, NULL, 'its name', 0
+        SELECT k.kind, CASE named.kind WHEN 'none' THEN -4 ELSE 3 END, NULL, NULL, 'its name', 0
         FROM unnest('{transaction,refund,dispute,customer,account,click,event}'::text[]) AS k (kind)
         WHERE k.kind = named.kind OR named.kind = 'none' OR named.kind = 'payout' AND k.kind = 'transaction') AS e
     GROUP BY e.kind ORDER BY 2 DESC, min(e.ordinality), 1;
@@ -98,7 +98,7 @@ BEGIN
     ELSIF kind = 'transaction' AND field = 'status' THEN
         SELECT c.expression INTO paid_at FROM unnest(columns) AS c
         WHERE c.origin = 'own' AND c.word ~ '^(paid|completed|captured|settled|confirmed)_(at|on|date)$' ORDER BY c.ordinal LIMIT 1;
-        expression := coalesce(format('CASE WHEN %s IS NULL THEN ''pending'' ELSE ''completed'' END', paid_at), '''completed''');
+        expression := coalesce('CASE WHEN ' || paid_at || ' IS NULL THEN ''pending'' ELSE ''completed'' END', '''completed''');
         remark := CASE WHEN paid_at IS NULL THEN 'unsure: no column says whether it was paid' ELSE 'unsure: there is no status' END;
     ELSIF kind IN ('transaction', 'refund') AND field = 'currency' THEN
         SELECT substring(c.word FROM '_([a-z]{3})$') INTO code FROM unnest(columns) AS c

@@ -158,12 +158,18 @@ BEGIN
     result := affiliate._suggest_grants(sales, columns) || E'\n';
     result := concat(result, affiliate._suggest_statement(relid, kind, sales, split.rest),
                      E'\n\n' || affiliate._suggest_statement(relid, 'refund', refunds, split.filter));
+    result := concat_ws(E'\n', result,
+        (SELECT string_agg(affiliate._suggest_comment(d.says), E'\n' ORDER BY d.field)
+         FROM (VALUES ('transaction', 'currency', 'currency: no column, that of the only program is taken.'),
+                      ('transaction', 'transaction_type', 'transaction_type: no column, challenge_fee is taken.'),
+                      ('dispute', 'outcome', 'unsure: no column holds an outcome, every dispute stays open.')) AS d (kind, field, says)
+         WHERE d.kind = _suggest_attachments.kind AND NOT EXISTS (SELECT FROM jsonb_array_elements(sales) AS m WHERE m ->> 'field' = d.field)));
     IF kind = 'transaction' THEN
         result := concat_ws(E'\n', result,
-            (SELECT string_agg(affiliate._suggest_comment(d.says), E'\n' ORDER BY d.field)
-             FROM (VALUES ('currency', 'currency: no column, that of the only program is taken.'),
-                          ('transaction_type', 'transaction_type: no column, challenge_fee is taken.')) AS d (field, says)
-             WHERE NOT EXISTS (SELECT FROM jsonb_array_elements(sales) AS m WHERE m ->> 'field' = d.field)));
+            (SELECT string_agg(affiliate._suggest_comment(format('unsure: %s lowers what commissions are computed from, and is not mapped: several payments may share one row.', l.name)),
+                               E'\n' ORDER BY l.ordinal, l.name COLLATE "C")
+             FROM unnest(columns) AS l JOIN affiliate._suggest_money_fields() AS f ON f.field IN ('tax', 'wallet_credit') AND l.word ~ f.patterns[1]
+             WHERE l.origin = 'lookup' AND NOT l.is_implied AND NOT EXISTS (SELECT FROM jsonb_array_elements(sales) AS m WHERE m ->> 'field' = f.field)));
     END IF;
     RETURN concat_ws(E'\n', result, affiliate._suggest_unused(columns,
         ARRAY(SELECT c.name FROM jsonb_array_elements(sales || coalesce(refunds, '[]')) AS m CROSS JOIN unnest(columns) AS c
@@ -181,12 +187,13 @@ DECLARE
     nearest text;
     mapped text[];
 BEGIN
-    SELECT k.kind INTO nearest FROM affiliate._suggest_kinds(relid, columns) AS k ORDER BY k.speaking DESC, k.points DESC LIMIT 1;
+    SELECT k.kind INTO nearest FROM affiliate._suggest_kinds(relid, columns) AS k WHERE k.speaking > 0 ORDER BY k.speaking DESC, k.points DESC LIMIT 1;
     mapped := ARRAY(SELECT m.field FROM affiliate._suggest_mapping(relid, nearest, columns) AS m WHERE nearest IS NOT NULL);
     RETURN concat_ws(E'\n',
         affiliate._suggest_comment(format('%s is none of transaction, refund, dispute, customer, account, click, event: nothing to attach.', relid::regclass)),
         (SELECT affiliate._suggest_comment(format('Its rows seem to be parts of rows of %s, by %s.', string_agg(DISTINCT c.target::regclass::text, ', '), string_agg(quote_ident(c.name), ', ' ORDER BY c.ordinal)))
          FROM unnest(columns) AS c WHERE c.origin = 'own' AND c.target_kind = 'transaction' HAVING count(*) > 0),
+        CASE WHEN nearest IS NULL THEN '-- None of its columns is like one of theirs.' END,
         affiliate._suggest_comment('Nearest is ' || nearest || coalesce(', but it lacks ' || affiliate._suggest_missing(nearest, mapped), ', but too little speaks for it') || '.'));
 END
 $$;
@@ -197,7 +204,12 @@ LANGUAGE plpgsql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    RETURN CASE WHEN kind_of_relation IN ('v', 'm') THEN concat_ws(E'\n',
+    RETURN CASE
+        WHEN kind_of_relation IN ('r', 'p') AND pg_partition_root(relid) <> relid THEN concat_ws(E'\n',
+            affiliate._suggest_comment(format('%s is a partition. Ask about the whole table:', relid::regclass)),
+            (SELECT format('SELECT affiliate.attach_suggest(%L);', format('%I.%I', n.nspname, c.relname))
+             FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace WHERE c.oid = pg_partition_root(relid)))
+        WHEN kind_of_relation IN ('v', 'm') THEN concat_ws(E'\n',
             affiliate._suggest_comment(format('%s is a view: nothing is written there that could be captured. Ask about the tables it reads:', relid::regclass)),
             (SELECT string_agg(format('SELECT affiliate.attach_suggest(%L);', b.name), E'\n' ORDER BY b.name COLLATE "C")
              FROM (WITH RECURSIVE reads (oid) AS (
@@ -210,7 +222,7 @@ BEGIN
         ELSE affiliate._suggest_comment(format('%s is no table of this database: its rows are written elsewhere and cannot be captured.', relid::regclass)) END;
 END
 $$;
-COMMENT ON FUNCTION affiliate._suggest_other_relation(oid, "char") IS 'What to attach instead of a view.';
+COMMENT ON FUNCTION affiliate._suggest_other_relation(oid, "char") IS 'What to ask about instead of a view or a partition.';
 
 --| Reads a table of yours, its columns, keys, comments and a sample of its rows, and proposes how to attach it: a script of
 --| `affiliate.attach` calls, with a comment wherever it had to guess (`unsure`). It changes nothing. Read the script, correct
@@ -234,14 +246,14 @@ DECLARE
     rivals text;
 BEGIN
     PERFORM affiliate._require_tables();
-    IF relation_kind IS NULL OR relation_kind NOT IN ('r', 'p') THEN
+    IF relation_kind IS NULL OR relation_kind NOT IN ('r', 'p') OR pg_partition_root(attached_table) <> attached_table THEN
         RETURN affiliate._suggest_other_relation(attached_table, relation_kind);
     END IF;
     columns := affiliate._suggest_catalog(attached_table);
     sample := affiliate._suggest_sample(attached_table, columns);
     columns := affiliate._suggest_values(columns, coalesce(sample, '[]'));
     columns := columns || ARRAY(SELECT k FROM affiliate._suggest_json_keys(columns, coalesce(sample, '[]')) AS k) || ARRAY(SELECT l FROM affiliate._suggest_lookups(columns) AS l);
-    SELECT k.* INTO likeliest FROM affiliate._suggest_kinds(attached_table, columns) AS k WHERE k.points >= 5 LIMIT 1;
+    SELECT k.* INTO likeliest FROM affiliate._suggest_kinds(attached_table, columns) AS k WHERE k.points >= 4 LIMIT 1;
     SELECT string_agg(affiliate._suggest_comment(format(CASE WHEN r.is_nearer
             THEN 'unsure: %s is about the same sales, and nearer to the money: attach that one instead. With both each sale counts twice.'
             ELSE '%s is about the same sales: do not attach it too, or each counts twice.' END, r.rival::regclass)), E'\n')
@@ -249,9 +261,11 @@ BEGIN
     RETURN concat_ws(E'\n',
         CASE WHEN likeliest.kind IS NULL THEN affiliate._suggest_none(attached_table, columns)
              ELSE affiliate._suggest_comment(format('%s looks like %s: %s.', attached_table, likeliest.kind, likeliest.says)) END,
+        affiliate._suggest_comment('unsure: it could as well be ' || (SELECT string_agg(k.kind, ' or ') FROM affiliate._suggest_kinds(attached_table, columns) AS k
+                                                                     WHERE k.points = likeliest.points AND k.kind <> likeliest.kind)),
         affiliate._suggest_comment(CASE WHEN likeliest.kind IS NULL THEN NULL WHEN sample IS NULL THEN 'No values were seen: you may not read this table. Words and units are guessed from the catalog.'
             WHEN sample = '[]' THEN 'No values were seen: the table is empty. Words and units are guessed from the catalog.'
-            ELSE format('Read from the catalog and %s rows. What is marked unsure was guessed.', jsonb_array_length(sample)) END),
+            ELSE format('Read from the catalog and %s sampled rows. What is marked unsure was guessed.', jsonb_array_length(sample)) END),
         rivals,
         CASE WHEN likeliest.kind IS NOT NULL THEN affiliate._suggest_attachments(attached_table, likeliest.kind, columns) END);
 END
