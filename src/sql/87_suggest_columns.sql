@@ -104,7 +104,7 @@ END
 $$;
 COMMENT ON FUNCTION affiliate._suggest_catalog(oid) IS 'The columns of a table as the catalog knows them.';
 
--- Of a large table some 50 pages, wherever they lie; never more than 2,000 rows, nor values of more than 2,000 bytes.
+-- Some 50 pages, wherever they lie, and of their rows 2,000, always the same ones; no value of more than 2,000 bytes.
 CREATE FUNCTION affiliate._suggest_sample(relid oid, columns affiliate.known_column[]) RETURNS jsonb
 LANGUAGE plpgsql STABLE STRICT PARALLEL RESTRICTED
 SET search_path = pg_catalog, pg_temp
@@ -126,9 +126,10 @@ BEGIN
     END IF;
     SELECT sum(pg_relation_size(f.oid)) / current_setting('block_size')::integer INTO pages
     FROM (SELECT relid AS oid WHERE source.relkind = 'r' UNION SELECT t.relid FROM pg_partition_tree(relid) AS t WHERE t.isleaf) AS f;
-    EXECUTE format('SELECT jsonb_agg(to_jsonb(s)) FROM (SELECT %s FROM %s %I.%I %s LIMIT 2000) AS s', selected,
+    EXECUTE format('SELECT jsonb_agg(to_jsonb(s)) FROM (SELECT %s FROM %s %I.%I %s %s LIMIT 2000) AS s', selected,
                    CASE source.relkind WHEN 'r' THEN 'ONLY' END, source.nspname, source.relname,
-                   CASE WHEN pages > wanted_pages THEN format('TABLESAMPLE SYSTEM (%s) REPEATABLE (0)', round(100 * wanted_pages / pages, 9)) END)
+                   CASE WHEN pages > wanted_pages THEN format('TABLESAMPLE SYSTEM (%s) REPEATABLE (0)', round(100 * wanted_pages / pages, 9)) END,
+                   CASE WHEN has_table_privilege(relid, 'SELECT') THEN 'ORDER BY hashtid(ctid), tableoid, ctid' END)
     INTO sample;
     RETURN coalesce(sample, '[]');
 END

@@ -192,8 +192,10 @@ BEGIN
     ELSIF form = 'language' THEN
         expression := CASE WHEN EXISTS (SELECT FROM unnest(words) AS w WHERE w !~ '^[a-z]{2}$') THEN format('lower(left(%s, 2))', affiliate._suggest_text(c)) ELSE c.expression END;
     ELSE
-        expression := CASE WHEN EXISTS (SELECT FROM unnest(words) AS w WHERE w ~ '[a-z]') THEN format('upper(%s)', affiliate._suggest_text(c)) ELSE c.expression END;
         SELECT string_agg(affiliate._quoted(w.word), ', ' ORDER BY w.ordinality) INTO unknown FROM unnest(words) WITH ORDINALITY AS w (word) WHERE w.word !~ '^[A-Za-z]{2}$';
+        IF unknown IS NULL AND EXISTS (SELECT FROM unnest(words) AS w WHERE w ~ '[a-z]') THEN
+            expression := format('upper(%s)', affiliate._suggest_text(c));
+        END IF;
         remark := 'unsure: not of two letters: ' || unknown;
     END IF;
 END

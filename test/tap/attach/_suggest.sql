@@ -33,12 +33,9 @@ BEGIN
         EXECUTE format('SELECT pg_typeof((SELECT %s FROM %s LIMIT 1))', m.value, attached_table) INTO found;
         INSERT INTO pg_temp.wrong_type SELECT m.key, m.value, found WHERE m.atttypid = 'timestamptz'::regtype AND found <> 'timestamptz'::regtype;
     END LOOP;
-    EXECUTE format('INSERT INTO %s (%s) SELECT %s FROM %s WHERE %s', filled,
-                   (SELECT string_agg(quote_ident(key), ', ' ORDER BY key) FROM jsonb_each_text(columns)),
-                   (SELECT string_agg(value, ', ' ORDER BY key) FROM jsonb_each_text(columns)), attached_table, filter);
-    IF kind = 'refund' THEN
-        UPDATE pg_temp.filled_transaction SET transaction_type = 'refund' WHERE transaction_type IS NULL;
-    END IF;
+    EXECUTE format('INSERT INTO %s (%s%s) SELECT %s%s FROM %s WHERE %s', filled,
+                   CASE kind WHEN 'refund' THEN 'transaction_type, ' END, (SELECT string_agg(quote_ident(key), ', ' ORDER BY key) FROM jsonb_each_text(columns)),
+                   CASE kind WHEN 'refund' THEN '''refund'', ' END, (SELECT string_agg(value, ', ' ORDER BY key) FROM jsonb_each_text(columns)), attached_table, filter);
     PERFORM set_config('search_path', own_path, true);
 END
 $$;
