@@ -1,5 +1,6 @@
 -- attach_suggest(): the expression that writes a column into a field, and a remark where that is a guess.
--- context: kind, table (its word), is_stripe, is_captured, has_refunded, currency (an expression), currencies (words seen).
+-- context: kind, table (its word), unique (columns), prefix (of ids), is_stripe, is_captured, is_split, has_refunded,
+-- currency (an expression), currencies (words seen), without (words that are not these rows').
 
 CREATE FUNCTION affiliate._suggest_text(c affiliate.known_column) RETURNS text
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
@@ -202,7 +203,7 @@ END
 $$;
 COMMENT ON FUNCTION affiliate._suggest_code(text, affiliate.known_column) IS 'A currency, language or country as its ISO code.';
 
-CREATE FUNCTION affiliate._suggest_id(field text, c affiliate.known_column, context jsonb, OUT expression text, OUT remark text)
+CREATE FUNCTION affiliate._suggest_id(field text, form text, c affiliate.known_column, context jsonb, OUT expression text, OUT remark text)
 LANGUAGE plpgsql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -213,6 +214,8 @@ BEGIN
     expression := CASE WHEN prefix IS NOT NULL AND c.family = 'integer' THEN format('%L || %s', prefix || '-', c.expression) ELSE c.expression END;
     remark := concat_ws('; ',
         CASE WHEN c.has_emails THEN 'unsure: these are e-mail addresses; ids are kept for ever and cannot be erased, take another column' END,
+        CASE WHEN (form = 'key' OR field = 'click_id' AND context ->> 'kind' = 'click') AND NOT context -> 'unique' ? c.expression
+             THEN 'unsure whether it is unique, no index says so' END,
         CASE WHEN prefix IS NOT NULL AND c.family = 'integer' THEN 'numbers of sales are ids already' END,
         CASE WHEN prefix IS NOT NULL AND c.family = 'text' AND NOT (context ->> 'is_stripe')::boolean THEN 'unsure: must differ from every id of a sale' END,
         CASE WHEN field = 'affiliate_id' AND c.target_kind = 'customer' THEN format('unsure: refers to %s, must be an id or alias of affiliate.affiliate', c.target::regclass)
@@ -220,7 +223,7 @@ BEGIN
         CASE WHEN field = 'customer_id' AND context ->> 'kind' IN ('transaction', 'account') AND c.nulls > 0 THEN format('unsure: %s of %s rows have none', c.nulls, c.seen + c.nulls) END);
 END
 $$;
-COMMENT ON FUNCTION affiliate._suggest_id(text, affiliate.known_column, jsonb) IS 'An id as the firm has it; those of refunds and payouts apart from those of sales.';
+COMMENT ON FUNCTION affiliate._suggest_id(text, text, affiliate.known_column, jsonb) IS 'An id as the firm has it; those of refunds and payouts apart from those of sales.';
 
 CREATE FUNCTION affiliate._suggest_expression(field text, form text, c affiliate.known_column, context jsonb, OUT expression text, OUT remark text)
 LANGUAGE plpgsql STABLE PARALLEL SAFE
@@ -230,7 +233,7 @@ BEGIN
     expression := c.expression;
     CASE
         WHEN form IN ('key', 'id') OR field = 'click_id' THEN
-            SELECT w.expression, w.remark INTO expression, remark FROM affiliate._suggest_id(field, c, context) AS w;
+            SELECT w.expression, w.remark INTO expression, remark FROM affiliate._suggest_id(field, form, c, context) AS w;
         WHEN form = 'money' THEN
             SELECT w.expression, w.remark INTO expression, remark FROM affiliate._suggest_money(c, context) AS w;
         WHEN form = 'time' THEN

@@ -75,6 +75,8 @@ BEGIN
         'is_captured', is_stripe AND EXISTS (SELECT FROM unnest(columns) AS c WHERE c.expression = 'captured' AND c.family = 'bool'),
         'has_refunded', EXISTS (SELECT FROM unnest(columns) AS c CROSS JOIN affiliate._suggest_money_fields() AS f
                                 WHERE f.field = 'refunded_amount' AND c.origin = 'own' AND c.word ~ f.patterns[1] AND affiliate._suggest_fits('money', c)),
+        'unique', (SELECT coalesce(jsonb_agg(quote_ident(a.attname)), '[]') FROM pg_index AS i JOIN pg_attribute AS a ON a.attrelid = relid AND a.attnum = i.indkey[0]
+                   WHERE i.indrelid = relid AND i.indisunique AND i.indnkeyatts = 1 AND i.indpred IS NULL),
         'prefix', CASE WHEN kind = 'refund' THEN 'refund' WHEN named_kind = 'payout' THEN 'payout' END,
         'currency', CASE WHEN currency.expression IS NOT NULL THEN written.expression END, 'currencies', to_jsonb(coalesce(currency.labels, currency.samples, '{}')));
 END
