@@ -136,7 +136,8 @@ BEGIN
         ('affiliate_reader', function_name = ANY (for_readers)),
         ('affiliate_writer', function_name = ANY (for_writers)),
         ('affiliate_admin', (NOT is_trigger OR function_name = '_attached') AND function_name <> ALL (superusers_only || for_readers)
-            AND (function_name NOT LIKE '\_%' OR function_name = ANY (for_admins))),
+            AND (function_name NOT LIKE '\_%' OR function_name = ANY (for_admins)
+                 OR function_name LIKE '\_suggest\_%')), -- attach_suggest() runs with the rights of who asks
         (NULL, true)) AS r (role_name, may)
     WHERE r.may;
 END
