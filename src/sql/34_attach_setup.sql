@@ -22,7 +22,6 @@ BEGIN
         attached_by text NOT NULL DEFAULT session_user,
         detached_at timestamptz,
         backfill jsonb,
-        CONSTRAINT attachment_id_check CHECK (attachment_id <> '' AND octet_length(attachment_id) <= 300),
         CONSTRAINT attachment_kind_check CHECK (kind IN ('transaction', 'refund', 'dispute', 'customer', 'account', 'click', 'event')),
         CONSTRAINT attachment_on_error_check CHECK (on_error IN ('capture', 'raise')),
         CONSTRAINT attachment_capture_check CHECK (capture IN ('statement', 'row_always'))
