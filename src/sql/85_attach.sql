@@ -17,7 +17,7 @@ BEGIN
         ('customer', 'customer', '{customer_id}', '{customer_id}', '{}'),
         ('account', 'account', '{customer_id,account_id}', '{customer_id,account_id}', '{}'),
         ('click', 'click', '{click_id}', '{click_id}', '{}'),
-        ('event', 'event', '{event_id}', '{event_id,event_type,occurred_at,customer_id|transaction_id}', '{}');
+        ('event', 'event', '{event_id}', '{event_id,event_type,occurred_at|date,customer_id|transaction_id}', '{}');
 END
 $$;
 COMMENT ON FUNCTION affiliate._attachment_kinds() IS 'What rows of attached tables become, by kind.';
@@ -91,7 +91,7 @@ DECLARE
 BEGIN
     SELECT * INTO STRICT spec FROM affiliate._attachment_kinds() AS k WHERE k.kind = of_kind;
     FOR given IN SELECT f.key, jsonb_typeof(f.value) AS type FROM jsonb_each(columns) AS f LOOP
-        IF given.type <> 'string' OR NOT EXISTS (SELECT FROM affiliate._fact_fields(spec.fact) AS k WHERE k.field = given.key) THEN
+        IF given.type <> 'string' OR given.key <> 'date' AND NOT EXISTS (SELECT FROM affiliate._fact_fields(spec.fact) AS k WHERE k.field = given.key) THEN
             PERFORM affiliate._refuse_mapping(
                 CASE given.type WHEN 'string' THEN format('a %s has no field "%s"', of_kind, given.key) ELSE format('the mapping of "%s" is no text', given.key) END,
                 'Map fields to texts of SQL expressions: ' || (SELECT string_agg(k.field, ', ') FROM affiliate._fact_fields(spec.fact) AS k) || '.');
@@ -102,7 +102,7 @@ BEGIN
     IF missing IS NOT NULL THEN
         PERFORM affiliate._refuse_mapping(format('the mapping of a %s does not say %s', of_kind, missing), 'Add it to columns, as an SQL expression over the row.');
     END IF;
-    fields := spec.defaults || columns;
+    fields := affiliate._dated(of_kind, spec.defaults || columns);
     SELECT count(*) AS programs, min(p.currency) AS currency INTO program FROM affiliate.program AS p;
     IF of_kind = 'refund' THEN
         fields := jsonb_build_object('currency', format(E'affiliate._currency_of((%s\n)::text)', columns ->> 'original_transaction_id'))
@@ -119,6 +119,43 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION affiliate._complete_mapping(text, jsonb) IS 'The fields of a mapping, with what is taken where one is not given; raises where one is unknown or missing.';
+
+-- A table with one date only (W8): the date is that of what the row says, and of the sale's completion if it says that.
+CREATE FUNCTION affiliate._dated(of_kind text, fields jsonb) RETURNS jsonb
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF NOT fields ? 'date' THEN
+        RETURN fields;
+    END IF;
+    RETURN (
+        SELECT jsonb_object_agg(w.field, CASE WHEN w.condition IS NULL THEN fields ->> 'date'
+                                              ELSE format(E'CASE WHEN %s THEN %s\n END', w.condition, fields ->> 'date') END)
+        FROM (VALUES
+            ('transaction', 'status_at', NULL),
+            ('transaction', 'completed_at', format(E'affiliate._follows_completion(%s\n)', fields ->> 'status')),
+            ('refund', 'refunded_at', NULL),
+            ('dispute', 'opened_at', NULL),
+            ('dispute', 'closed_at', format(E'(%s\n) IS NOT NULL', coalesce(fields ->> 'outcome', 'NULL'))),
+            ('customer', 'signup_date', NULL),
+            ('account', 'opened_at', NULL),
+            ('click', 'clicked_at', NULL),
+            ('event', 'occurred_at', NULL)) AS w (kind, field, condition)
+        WHERE w.kind = of_kind) || fields - 'date';
+END
+$$;
+COMMENT ON FUNCTION affiliate._dated(text, jsonb) IS 'A mapping whose row has one date only, with that date where it belongs.';
+
+CREATE FUNCTION affiliate._follows_completion(of_status text) RETURNS boolean
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN EXISTS (SELECT FROM affiliate.transaction_status AS s WHERE s.status = of_status AND s.effect NOT IN ('pending', 'failed', 'cancelled'));
+END
+$$;
+COMMENT ON FUNCTION affiliate._follows_completion(text) IS 'Whether a sale with this word for its status has been completed.';
 
 CREATE FUNCTION affiliate._fact_fields(fact text) RETURNS TABLE (field text, type regtype)
 LANGUAGE plpgsql STABLE PARALLEL SAFE
@@ -178,7 +215,8 @@ COMMENT ON FUNCTION affiliate._read_columns(regclass, text, jsonb, text) IS 'Che
 --|
 --| Expressions name columns of the row; all else (functions, types, tables in subqueries) with its schema, unless it is PostgreSQL's own.
 --| They are evaluated as role `affiliate_owner`, which needs rights on what they use. They may not be volatile. A time
---| without zone needs one: `created_at AT TIME ZONE 'UTC'`.
+--| without zone needs one: `created_at AT TIME ZONE 'UTC'`. A table with one date only maps it as `date`: it is then the time of
+--| whatever the row says, and of the sale's completion when it says that.
 --|
 --| `on_error`: with `capture` no row, error, lock or isolation level makes the firm's statement fail or wait: the row is kept
 --| in `affiliate.pending_input` instead. With `raise` an error is the statement's. `capture`: `row_always` for tables that are
