@@ -136,6 +136,16 @@ void add_all(const std::vector<Datum> &all, std::size_t begin, std::size_t end, 
     for (std::size_t i = begin; i < end; ++i) rows.add(all[i]);
 }
 
+/// Of rows that were kept in the same state before, only the newest stays.
+void forget_same(const std::vector<std::string> &keys) {
+    static Query *const query = new Query(
+        "DELETE FROM affiliate.pending_input AS o WHERE o.kind = 'attached' AND o.state = 'rejected' AND o.input_key = ANY ($1)"
+        " AND EXISTS (SELECT FROM affiliate.pending_input AS n WHERE n.kind = 'attached' AND n.state = 'rejected'"
+        " AND n.input_key = o.input_key AND n.payload -> 'after' = o.payload -> 'after' AND n.input_id > o.input_id)",
+        {TEXTARRAYOID});
+    query->write({make_text_array(keys)});
+}
+
 /// Keeps rows that could not become facts, with the reason of each.
 void keep_rejected(const std::string &id, Relation relation, const std::vector<Datum> &rows, const std::vector<Rejected> &rejected) {
     InMapping as_owner;
@@ -143,12 +153,15 @@ void keep_rejected(const std::string &id, Relation relation, const std::vector<D
     KeptRows kept(id, relation);
     TupleDesc const descriptor = RelationGetDescr(relation);
     TupleTableSlot *const slot = call([descriptor] { return MakeSingleTupleTableSlot(descriptor, &TTSOpsVirtual); });
+    std::vector<std::string> keys;
     for (const Rejected &row : rejected) {
         Datum const value = rows[row.index];
         call([slot, value] { ExecStoreHeapTupleDatum(value, slot); });
+        keys.push_back(kept.input_key(slot));
         kept.add("insert", nullptr, slot, "rejected", (row.code + ": " + row.message).c_str());
     }
     if (kept.size() > 0) kept.write();
+    forget_same(keys);
     call([slot] { ExecDropSingleTupleTableSlot(slot); });
     session.close();
     as_owner.restore();
