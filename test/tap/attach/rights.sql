@@ -29,7 +29,7 @@ SET LOCAL SESSION AUTHORIZATION affiliate_test_analyst;
 SELECT is((SELECT state FROM affiliate.attachments), 'attached', 'a reader sees what is attached');
 SELECT throws_ok($$SELECT * FROM affiliate.reconcile('firm.payments:transaction', repair => true)$$, '42501', NULL, 'and changes nothing');
 RESET SESSION AUTHORIZATION;
-SELECT results_eq('SELECT transaction_id::text, recorded_by FROM affiliate.transaction', $$VALUES ('1', 'affiliate_test_app')$$, 'the actor is who sold');
+SELECT is((SELECT recorded_by FROM affiliate.transaction), 'affiliate_test_app', 'the actor is who sold');
 SELECT results_eq('SELECT * FROM pg_temp.net()', $$VALUES ('1', 10::numeric)$$, 'the sale earns');
 
 -- a mapping means the same whatever the session's path, language of dates, and zone are
@@ -44,13 +44,13 @@ SET LOCAL TimeZone = 'Asia/Tokyo';
 INSERT INTO payments (id, user_id, total_cents, coupon) VALUES (2, 8, 10000, 'ANN');
 RESET SESSION AUTHORIZATION;
 SET LOCAL search_path = public;
-SELECT results_eq($$SELECT status::text, metadata FROM affiliate.transaction WHERE transaction_id = '2'$$,
-    $$VALUES ('completed', '{"as": "affiliate_owner", "at": "2025-06-15 10:00:00+00"}'::jsonb)$$, 'expressions have the path, zone and date style of attach()');
+SELECT is((SELECT metadata || jsonb_build_object('status', status) FROM affiliate.transaction WHERE transaction_id = '2'),
+    '{"status": "completed", "as": "affiliate_owner", "at": "2025-06-15 10:00:00+00"}'::jsonb, 'expressions have the path, zone and date style of attach()');
 SELECT is(current_setting('DateStyle') || ' ' || current_setting('TimeZone'), 'German, DMY Asia/Tokyo', 'the session keeps its own');
 SELECT is_empty($$SELECT * FROM affiliate.pending_input$$, 'nothing had to be kept');
 
 -- what an expression may not do: it is a security-restricted operation
-CREATE FUNCTION public.sneaky(text) RETURNS text LANGUAGE plpgsql STABLE AS $$BEGIN EXECUTE 'SET ROLE affiliate_admin'; RETURN $1; END$$;
+CREATE FUNCTION public.sneaky(text) RETURNS text LANGUAGE plpgsql STABLE AS $$BEGIN PERFORM pg_catalog.set_config('role', 'affiliate_admin', false); RETURN $1; END$$;
 SELECT affiliate.attach('firm.payments', 'transaction', mapping || '{"status": "public.sneaky(''completed'')"}') FROM wanted;
 INSERT INTO firm.payments (id, user_id, total_cents, coupon) VALUES (3, 8, 10000, 'ANN');
 SELECT matches((SELECT reason FROM affiliate.pending_input), 'cannot set parameter "role" within security-restricted operation', 'no other role');
