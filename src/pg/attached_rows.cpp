@@ -117,20 +117,51 @@ std::string to_json(const std::vector<Rejected> &rejected) {
     return result + "]";
 }
 
+/// The one value of a row that SPI found: a row of the table. Whoever may call these functions writes the query.
+Datum found_row(std::uint64_t index, Relation relation) {
+    bool is_null = true;
+    bool const is_row = SPI_tuptable->tupdesc->natts == 1 &&
+                        TupleDescAttr(SPI_tuptable->tupdesc, 0)->atttypid == relation->rd_rel->reltype;
+    Datum const row = !is_row ? Datum{0} : call([index, &is_null] {
+        return SPI_getbinval(SPI_tuptable->vals[index], SPI_tuptable->tupdesc, 1, &is_null);
+    });
+    if (is_null)
+        throw core::Error("42804", "the query does not give rows of the attached table", {},
+                          "Give one column, the row: SELECT t FROM .. AS t.");
+    return row;
+}
+
 /// Rows of a table as a query of the caller's found them.
 struct FoundRows {
     std::vector<Datum> rows;
 
-    void read(const std::string &query) {
+    void read(const std::string &query, Relation relation) {
         const char *const text = query.c_str();
         int const result = call([text] { return SPI_execute(text, true, 0); });
         if (result != SPI_OK_SELECT) throw core::Error("XX000", "the rows of an attached table cannot be read", text);
-        for (std::uint64_t i = 0; i < SPI_processed; ++i) {
-            bool is_null = false;
-            rows.push_back(call([i, &is_null] { return SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1, &is_null); }));
-        }
+        for (std::uint64_t i = 0; i < SPI_processed; ++i) rows.push_back(found_row(i, relation));
     }
 };
+
+/// The same for a whole table, with little memory.
+void read_all(const std::string &query, Relation relation, FirmRows &rows) {
+    constexpr long kAtOnce = 1000;
+    const char *const text = query.c_str();
+    Portal const portal = call([text]() -> Portal {
+        SPIPlanPtr const plan = SPI_prepare(text, 0, nullptr);
+        return plan == nullptr || !SPI_is_cursor_plan(plan) ? nullptr : SPI_cursor_open(nullptr, plan, nullptr, nullptr, true);
+    });
+    if (portal == nullptr) throw core::Error("XX000", "the rows of an attached table cannot be read", text);
+    for (;;) {
+        call([portal] { SPI_cursor_fetch(portal, true, kAtOnce); });
+        std::uint64_t const count = SPI_processed;
+        for (std::uint64_t i = 0; i < count; ++i) rows.add(found_row(i, relation));
+        call([] { SPI_freetuptable(SPI_tuptable); });
+        if (count == 0) break;
+        check_interrupts();
+    }
+    call([portal] { SPI_cursor_close(portal); });
+}
 
 void add_all(const std::vector<Datum> &all, std::size_t begin, std::size_t end, FirmRows &rows) {
     for (std::size_t i = begin; i < end; ++i) rows.add(all[i]);
@@ -195,7 +226,7 @@ AFFILIATE_FUNCTION(affiliate_load_rows) {
     Opened relation(PG_GETARG_OID(1));
     SpiSession session;
     FoundRows found;
-    found.read(text_argument(fcinfo, 2));
+    found.read(text_argument(fcinfo, 2), relation.get());
     std::uint64_t written = 0;
     std::vector<Rejected> rejected;
     {
@@ -266,13 +297,37 @@ AFFILIATE_FUNCTION(affiliate_compare_rows) {
     Opened relation(PG_GETARG_OID(1));
     SpiSession session;
     FoundRows found;
-    found.read(text_argument(fcinfo, 2));
+    found.read(text_argument(fcinfo, 2), relation.get());
     std::string const json = compare_with_facts(
         id, relation.get(), found.rows.size(), false,
         [&](std::size_t begin, std::size_t end, FirmRows &rows) { add_all(found.rows, begin, end, rows); });
     session.close();
     relation.close();
     return make_jsonb(json);
+}
+
+/// _gone_keys(attachment, relation, query): keys of facts of the attachment of which the caller's query finds no row.
+AFFILIATE_FUNCTION(affiliate_gone_keys) {
+    static Query *const query = new Query("SELECT affiliate._attached_gone($1, $2)", {TEXTOID, OIDOID});
+    std::string const id = text_argument(fcinfo, 0);
+    Opened relation(PG_GETARG_OID(1));
+    SpiSession session;
+    FirmRows rows(relation.get());
+    read_all(text_argument(fcinfo, 2), relation.get(), rows);
+    AsOwner owner;
+    std::string const statement = query->read({make_text(id), PG_GETARG_DATUM(1)})[0].text(0);
+    owner.restore();
+    std::vector<std::string> keys;
+    InMapping in_mapping; // expressions of others, whoever calls
+    SPIPlanPtr plan = nullptr;
+    std::uint64_t const found = rows.run(statement.c_str(), plan);
+    Rows result(SPI_tuptable, found);
+    for (std::uint64_t i = 0; i < found; ++i) keys.push_back(result[i].text(0));
+    in_mapping.restore();
+    rows.close();
+    session.close();
+    relation.close();
+    return make_text_array(keys);
 }
 
 /// _compare_images(attachment, relation, images): what the facts say of each of the kept rows.
@@ -337,7 +392,7 @@ AFFILIATE_FUNCTION(affiliate_preview_rows) {
     Opened relation(PG_GETARG_OID(1));
     SpiSession session;
     FoundRows found;
-    found.read(text_argument(fcinfo, 2));
+    found.read(text_argument(fcinfo, 2), relation.get());
     std::string json;
     for (Datum const row : found.rows) json += (json.empty() ? "" : ", ") + preview(id, relation.get(), row);
     session.close();

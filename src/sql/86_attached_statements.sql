@@ -147,6 +147,19 @@ END
 $$;
 COMMENT ON FUNCTION affiliate._attached_comparison(text, oid, boolean) IS 'The statement that compares rows of an attached table with the facts.';
 
+CREATE FUNCTION affiliate._attached_gone(attachment text, relation oid) RETURNS text
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN (SELECT format(E'SELECT f.%1$I::text FROM affiliate.%2$I AS f WHERE f.source = %3$L AND NOT EXISTS'
+                          ' (SELECT FROM (SELECT (%4$s\n)::text AS key FROM %5$s) AS m WHERE m.key = f.%1$I) ORDER BY 1',
+                          k.keys[1], k.fact, attachment, a.fields ->> k.keys[1], affiliate._attached_rows(attachment, relation))
+            FROM affiliate.attachment AS a JOIN affiliate._attachment_kinds() AS k USING (kind) WHERE a.attachment_id = attachment);
+END
+$$;
+COMMENT ON FUNCTION affiliate._attached_gone(text, oid) IS 'The statement that finds facts of an attachment without a row.';
+
 -- What a refund that does not say it is taken from.
 CREATE FUNCTION affiliate._currency_of(of_transaction_id text) RETURNS text
 LANGUAGE plpgsql STABLE PARALLEL SAFE
