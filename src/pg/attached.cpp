@@ -53,16 +53,18 @@ void FirmRows::add(TupleTableSlot *slot) {
     ++size_;
 }
 
-void FirmRows::add(Datum row) {
+void FirmRows::add(HeapTuple row) {
     Tuplestorestate *const store = store_;
-    call([store, row] {
-        HeapTupleHeader const header = DatumGetHeapTupleHeader(row);
-        HeapTupleData tuple{};
-        tuple.t_len = HeapTupleHeaderGetDatumLength(header);
-        tuple.t_data = header;
-        tuplestore_puttuple(store, &tuple);
-    });
+    call([store, row] { tuplestore_puttuple(store, row); });
     ++size_;
+}
+
+void FirmRows::add(Datum row) {
+    HeapTupleHeader const header = call([row] { return DatumGetHeapTupleHeader(row); });
+    HeapTupleData tuple{};
+    tuple.t_len = HeapTupleHeaderGetDatumLength(header);
+    tuple.t_data = header;
+    add(&tuple);
 }
 
 void FirmRows::clear() {
@@ -106,7 +108,14 @@ InMapping::Pinned::Pinned() {
                                                  {"TimeZone", "UTC"},
                                                  {"DateStyle", "ISO, MDY"},
                                                  {"IntervalStyle", "postgres"},
-                                                 {"extra_float_digits", "1"}};
+                                                 {"extra_float_digits", "1"},
+                                                 {"bytea_output", "hex"},
+                                                 {"lc_monetary", "C"},
+                                                 {"lc_numeric", "C"},
+                                                 {"array_nulls", "on"},
+                                                 {"row_security", "on"},
+                                                 {"transform_null_equals", "off"},
+                                                 {"standard_conforming_strings", "on"}};
     for (const auto &[name, value] : kPinned) {
         const char *const setting = name;
         const char *const present = call([setting] { return GetConfigOption(setting, false, false); });

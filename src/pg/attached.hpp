@@ -18,6 +18,7 @@ class FirmRows {
 public:
     explicit FirmRows(Relation relation);
     void add(TupleTableSlot *slot);
+    void add(HeapTuple row);
     void add(Datum row); ///< a value of the table's row type
     std::size_t size() const noexcept { return size_; }
     void clear();
@@ -45,7 +46,7 @@ struct Attachment {
     std::vector<int> keys;     ///< and of those that the key of the fact is made of
     Oid fact = InvalidOid;     ///< the table that the facts go to
     std::string statement;
-    SPIPlanPtr plan = nullptr, populate = nullptr; ///< of the statement; of the one that reads kept rows
+    SPIPlanPtr plan = nullptr; ///< of the statement
 };
 
 /// nullptr where it has to be loaded.

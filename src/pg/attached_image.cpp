@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: PostgreSQL
 #include "pg/attached_image.hpp"
 
+#include <cstring>
+
 #include "core/json.hpp"
 #include "pg/settings.hpp"
 
@@ -99,6 +101,29 @@ std::string RowImages::key(TupleTableSlot *row) const {
         core::append_json(result, value == nullptr ? "" : value);
     }
     return result;
+}
+
+ImageReader::ImageReader(Relation relation) {
+    TupleDesc const descriptor = RelationGetDescr(relation);
+    input_ = call([descriptor] { return TupleDescGetAttInMetadata(descriptor); });
+}
+
+HeapTuple ImageReader::read(Datum image) const {
+    AttInMetadata *const input = input_;
+    return call([input, image] {
+        Jsonb *const object = DatumGetJsonbP(image);
+        auto const values = static_cast<char **>(palloc0(sizeof(char *) * static_cast<std::size_t>(input->tupdesc->natts + 1)));
+        for (int i = 0; i < input->tupdesc->natts; ++i) {
+            Form_pg_attribute const attribute = TupleDescAttr(input->tupdesc, i);
+            JsonbValue value;
+            if (attribute->attisdropped || !JB_ROOT_IS_OBJECT(object)) continue;
+            const char *const name = NameStr(attribute->attname);
+            if (getKeyJsonValueFromContainer(&object->root, name, static_cast<int>(std::strlen(name)), &value) == nullptr) continue;
+            if (value.type == jbvString) values[i] = pnstrdup(value.val.string.val, static_cast<std::size_t>(value.val.string.len));
+            else if (value.type != jbvNull) values[i] = JsonbToCString(nullptr, &JsonbValueToJsonb(&value)->root, 0);
+        }
+        return BuildTupleFromCStrings(input, values);
+    });
 }
 
 KeptRows::KeptRows(std::string attachment, Relation relation)

@@ -28,6 +28,17 @@ private:
     std::vector<int> key_columns_;
 };
 
+/// Reads such objects. Each text is given to its type: what is JSON inside of a row is a text in the object.
+class ImageReader {
+public:
+    explicit ImageReader(Relation relation);
+    /// Columns that the image does not have are null.
+    HeapTuple read(Datum image) const;
+
+private:
+    AttInMetadata *input_;
+};
+
 /// Whether a column, by its number, has another value in the other row.
 bool differs(TupleTableSlot *row, TupleTableSlot *other, int column);
 
