@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "core/json.hpp"
+#include "pg/relation_lock.hpp"
 #include "pg/settings.hpp"
 
 #include "pg/postgres.hpp"
@@ -152,6 +153,12 @@ void KeptRows::add(const char *operation, TupleTableSlot *before, TupleTableSlot
     writer_.put(0);
     writer_.put_time(DT_NOBEGIN);
     writer_.end_row();
+}
+
+void KeptRows::lock() {
+    Oid const table = call([] { return get_relname_relid("pending_input", get_namespace_oid("affiliate", false)); });
+    if (!OidIsValid(table)) throw core::Error("AF090", "table \"affiliate.pending_input\" is missing");
+    if (!call([table] { return take_lock(table, RowExclusiveLock); })) refuse_to_wait();
 }
 
 void KeptRows::write() { RowWriter::insert({&writer_}); }

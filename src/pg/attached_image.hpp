@@ -53,6 +53,8 @@ public:
     std::size_t size() const noexcept { return writer_.size(); }
     /// In a SpiSession, as owner.
     void write();
+    /// Locks the table that they are written to; throws where that would have to wait and may not.
+    static void lock();
 
 private:
     std::string attachment_;

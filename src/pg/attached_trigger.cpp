@@ -99,9 +99,12 @@ std::vector<int> all_columns(Relation relation) {
 
 // Keeping --------------------------------------------------------------------------------------------------------
 
-/// Keeps the rows that are left in `changes`, but for those that have not changed in any of the columns.
-void keep(const std::string &id, Changes &changes, const std::vector<int> &columns, const char *reason) {
+/// Keeps the rows that are left in `changes`, but for those that have not changed in any of the columns. `writes`: not only
+/// finds out whether that can be done.
+void keep(const std::string &id, Changes &changes, const std::vector<int> &columns, const char *reason, bool writes = true) {
     NeverWait const never_wait;
+    WaitAtMost const net(GetCurrentTimestamp() + kLockWaitMax);
+    KeptRows::lock();
     for (bool is_done = false; !is_done;) {
         InMapping as_owner;
         SpiSession session; // its memory is freed for each batch
@@ -111,19 +114,21 @@ void keep(const std::string &id, Changes &changes, const std::vector<int> &colum
             if (!is_done && changes.has_changed(columns))
                 kept.add(changes.operation(), changes.before(), changes.after(), "waiting", reason);
         }
-        if (kept.size() > 0) kept.write();
+        if (kept.size() > 0 && writes) kept.write();
         session.close();
         as_owner.restore();
     }
 }
 
-void keep_truncate(const std::string &id, Relation relation) {
+void keep_truncate(const std::string &id, Relation relation, bool writes) {
     NeverWait const never_wait;
+    WaitAtMost const net(GetCurrentTimestamp() + kLockWaitMax);
+    KeptRows::lock();
     InMapping as_owner;
     SpiSession session;
     KeptRows kept(id, relation);
     kept.add("truncate", nullptr, nullptr, "waiting", "TRUNCATE");
-    kept.write();
+    if (writes) kept.write();
     session.close();
     as_owner.restore();
 }
@@ -218,19 +223,24 @@ void lose(const std::string &id, const ErrorData &why) {
     });
 }
 
-/// Runs `f` in a subtransaction as long as there may be more of them; then without, where an error is the statement's.
-template <class F> bool try_while_possible(F f, ErrorData **error) {
+/// Runs `f(true)`, which keeps rows, in a subtransaction as long as there may be more of them. Then without, once it is known
+/// that it can be done: `f(false)` writes nothing, and a subtransaction that writes nothing has no transaction id.
+template <class F> bool try_to_keep(F f, ErrorData **error) {
     *error = nullptr;
-    if (count_subtransaction()) return try_in_subtransaction(f, error);
-    f();
+    if (count_subtransaction()) return try_in_subtransaction([&f] { f(true); }, error);
+    if (!try_in_subtransaction([&f] { f(false); }, error)) return false;
+    f(true);
     return true;
 }
 
 void keep_or_lose(const std::string &id, Changes &changes, const Attachment *attachment, const char *reason) {
     std::vector<int> const columns = attachment != nullptr ? attachment->mapped : all_columns(changes.relation());
     ErrorData *error = nullptr;
-    changes.rewind();
-    if (!try_while_possible([&] { keep(id, changes, columns, reason); }, &error)) lose(id, *error);
+    auto const keep_all = [&](bool writes) {
+        changes.rewind();
+        keep(id, changes, columns, reason, writes);
+    };
+    if (!try_to_keep(keep_all, &error)) lose(id, *error);
 }
 
 /// What is attached, if that can be known without failing; `*why` says why not.
@@ -287,7 +297,7 @@ AFFILIATE_FUNCTION(affiliate_attached) {
     AsOriginal const role;
     ErrorData *error = nullptr;
     if (TRIGGER_FIRED_BY_TRUNCATE(data.tg_event)) {
-        if (!try_while_possible([&] { keep_truncate(id, data.tg_relation); }, &error)) lose(id, *error);
+        if (!try_to_keep([&](bool writes) { keep_truncate(id, data.tg_relation, writes); }, &error)) lose(id, *error);
         return PointerGetDatum(nullptr);
     }
     Changes changes(data);
