@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: PostgreSQL
 #include "pg/attached_image.hpp"
 
+#include <algorithm>
 #include <cstring>
 
 #include "core/json.hpp"
@@ -34,6 +35,11 @@ std::vector<int> primary_key(Relation relation) {
     std::vector<int> result;
     for (int member = -1; (member = bms_next_member(columns, member)) >= 0;)
         if (int const column = member + FirstLowInvalidHeapAttributeNumber; column > 0) result.push_back(column);
+    // a partition may have them in another order than the table above it
+    std::sort(result.begin(), result.end(), [relation](int left, int right) {
+        auto const name = [relation](int column) { return NameStr(TupleDescAttr(RelationGetDescr(relation), column - 1)->attname); };
+        return std::strcmp(name(left), name(right)) < 0;
+    });
     return result;
 }
 
@@ -94,12 +100,16 @@ std::string RowImages::image(TupleTableSlot *row, TupleTableSlot *unlike) const 
 }
 
 std::string RowImages::key(TupleTableSlot *row) const {
-    if (key_columns_.empty()) return {};
-    char *const *const values = texts(row);
     std::string result;
     for (int const column : key_columns_) {
-        const char *const value = values[column - 1];
+        FmgrInfo *const output = &output_[column - 1];
+        char *const value = call([=]() -> char * {
+            bool is_null = true;
+            Datum const datum = slot_getattr(row, column, &is_null);
+            return is_null ? nullptr : OutputFunctionCall(output, datum);
+        });
         core::append_json(result, value == nullptr ? "" : value);
+        if (value != nullptr) pfree(value);
     }
     return result;
 }

@@ -19,6 +19,7 @@ public:
     std::string image(TupleTableSlot *row, TupleTableSlot *unlike = nullptr) const;
     /// Which row of the table it is, by its primary key; empty where it has none.
     std::string key(TupleTableSlot *row) const;
+    bool has_key() const noexcept { return !key_columns_.empty(); }
 
 private:
     char **texts(TupleTableSlot *row) const;

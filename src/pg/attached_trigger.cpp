@@ -5,6 +5,7 @@
 
 #include "pg/attached.hpp"
 #include "pg/attached_image.hpp"
+#include "pg/attached_order.hpp"
 #include "pg/fact_row.hpp"
 #include "pg/index_read.hpp"
 #include "pg/relation_lock.hpp"
@@ -43,13 +44,25 @@ public:
     }
 
     bool next() {
-        if (TRIGGER_FIRED_FOR_ROW(data_.tg_event)) {
-            bool const is_first = !is_done_;
-            is_done_ = true;
-            return is_first;
+        while (next_row())
+            if (!names_ || !is_old(name_of(after() != nullptr ? after() : before()))) return true;
+        return false;
+    }
+    /// From now on leaves out rows of which later states were reported already.
+    void leave_out_old() {
+        if (!has_inner_statements()) return;
+        if (RowImages names(data_.tg_relation); names.has_key()) names_.emplace(names);
+    }
+    /// The rows that are news are reported now.
+    void remember(const std::vector<int> &columns) {
+        if (!is_inner_statement()) return;
+        if (!names_) names_.emplace(data_.tg_relation);
+        if (!names_->has_key()) return;
+        for (rewind(); next();) {
+            if (!has_changed(columns)) continue;
+            for (TupleTableSlot *const row : {before(), after()})
+                if (row != nullptr) remember_reported(name_of(row));
         }
-        bool const has_before = before_ && before_->next(), has_after = after_ && after_->next();
-        return has_before || has_after;
     }
     void rewind() {
         is_done_ = false;
@@ -85,8 +98,19 @@ public:
 
 private:
     bool is_row() const { return TRIGGER_FIRED_FOR_ROW(data_.tg_event); }
+    bool next_row() {
+        if (is_row()) {
+            bool const is_first = !is_done_;
+            is_done_ = true;
+            return is_first;
+        }
+        bool const has_before = before_ && before_->next(), has_after = after_ && after_->next();
+        return has_before || has_after;
+    }
+    std::string name_of(TupleTableSlot *row) const { return data_.tg_trigger->tgargs[0] + (" " + names_->key(row)); }
 
     const TriggerData &data_;
+    std::optional<RowImages> names_;
     std::optional<StoredRows> before_, after_;
     bool is_done_ = false;
 };
@@ -301,8 +325,11 @@ AFFILIATE_FUNCTION(affiliate_attached) {
         return PointerGetDatum(nullptr);
     }
     Changes changes(data);
+    changes.leave_out_old();
     if (TRIGGER_FIRED_BY_DELETE(data.tg_event)) keep_or_lose(id, changes, nullptr, "DELETE");
     else take_in(id, changes);
+    const Attachment *const attachment = known_attachment(id, RelationGetRelid(data.tg_relation));
+    changes.remember(attachment != nullptr ? attachment->mapped : all_columns(data.tg_relation));
     changes.close();
     return PointerGetDatum(nullptr);
 }
