@@ -20,6 +20,7 @@ public:
     /// Which row of the table it is, by its primary key; empty where it has none.
     std::string key(TupleTableSlot *row) const;
     bool has_key() const noexcept { return !key_columns_.empty(); }
+    const std::vector<int> &key_columns() const noexcept { return key_columns_; }
 
 private:
     char **texts(TupleTableSlot *row) const;
@@ -51,6 +52,8 @@ public:
     void add(const char *operation, TupleTableSlot *before, TupleTableSlot *after, const char *state, const char *reason);
     /// Under which input_key a row is kept.
     std::string input_key(TupleTableSlot *row) const;
+    bool has_key() const noexcept { return images_.has_key(); }
+    const std::vector<int> &key_columns() const noexcept { return images_.key_columns(); }
     std::size_t size() const noexcept { return writer_.size(); }
     /// In a SpiSession, as owner.
     void write();

@@ -169,16 +169,21 @@ bool is_any_kept(const std::string &id, Changes &changes) {
     SpiSession session;
     KeptRows const names(id, changes.relation());
     std::vector<std::string> keys{names.input_key(nullptr)};
-    while (changes.next()) {
-        if (keys.size() > kLookedUpMost) break;
+    while (names.has_key() && changes.next() && keys.size() <= kLookedUpMost) {
         keys.push_back(names.input_key(changes.after()));
+        if (changes.before() != nullptr && changes.has_changed(names.key_columns())) keys.push_back(names.input_key(changes.before()));
     }
-    bool const is_complete = keys.size() <= kLookedUpMost;
+    bool const is_complete = names.has_key() && keys.size() <= kLookedUpMost;
     changes.rewind();
     static Query *const query = new Query("SELECT 1 FROM affiliate.pending_input AS p WHERE p.kind = 'attached' AND p.state = 'waiting'"
                                           " AND p.input_key = ANY ($1) LIMIT 1",
                                           {TEXTARRAYOID});
-    bool const is_kept = !is_complete || query->read({make_text_array(keys)}).size() > 0;
+    static Query *const query_any = new Query("SELECT 1 FROM affiliate.pending_input AS p WHERE p.kind = 'attached' AND p.state = 'waiting'"
+                                              " AND p.input_key >= $1 || ' ' AND p.input_key < $1 || '!'"
+                                              " AND p.payload ->> 'attachment' = $1 LIMIT 1",
+                                              {TEXTOID});
+    bool const is_kept = is_complete ? query->read({make_text_array(keys)}).size() > 0
+                                     : query_any->read({make_text(id)}).size() > 0;
     session.close();
     return is_kept;
 }
