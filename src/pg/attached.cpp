@@ -145,7 +145,7 @@ Attachment &load_attachment(const std::string &id, Oid relation) {
         registered = true;
     }
     static Query *const query =
-        new Query("SELECT s.on_error = 'raise', s.mapped::text[], s.keys::text[], s.fact::oid, s.statement"
+        new Query("SELECT s.on_error = 'raise', s.mapped::text[], s.keys::text[], s.fact::oid, s.statement, s.claim"
                   " FROM affiliate._attached_statement($1, $2) AS s",
                   {TEXTOID, OIDOID});
     Attachment &attachment = attachments()[{id, relation}];
@@ -161,11 +161,9 @@ Attachment &load_attachment(const std::string &id, Oid relation) {
         attachment.mapped = read_ints(row, 1);
         attachment.keys = read_ints(row, 2);
         attachment.fact = DatumGetObjectId(row.datum(3));
-        // Its plan notices changes of the table by itself. That of another statement is not freed: it may be running.
-        if (std::string statement = row.text(4); attachment.statement != statement) {
-            attachment.statement = std::move(statement);
-            attachment.plan = nullptr;
-        }
+        // A plan notices changes of the table by itself. That of another statement is not freed: it may be running.
+        if (attachment.statement.text != row.text(4)) attachment.statement = {row.text(4), nullptr};
+        if (attachment.claim.text != row.text(5)) attachment.claim = {row.text(5), nullptr};
     } catch (...) {
         attachment.is_current = false;
         throw;
@@ -175,14 +173,20 @@ Attachment &load_attachment(const std::string &id, Oid relation) {
     return attachment;
 }
 
-std::uint64_t write_facts(Attachment &attachment, FirmRows &rows) {
-    Oid const fact = attachment.fact;
+namespace {
+
+std::uint64_t run_on(Oid fact, Attachment::Prepared &prepared, FirmRows &rows) {
     if (!call([fact] { return take_lock(fact, RowExclusiveLock); })) refuse_to_wait();
     SpiSession session;
-    std::uint64_t const written = rows.run(attachment.statement.c_str(), attachment.plan);
+    std::uint64_t const written = rows.run(prepared.text.c_str(), prepared.plan);
     session.close();
     return written;
 }
+
+} // namespace
+
+std::uint64_t write_facts(Attachment &attachment, FirmRows &rows) { return run_on(attachment.fact, attachment.statement, rows); }
+std::uint64_t claim_facts(Attachment &attachment, FirmRows &rows) { return run_on(attachment.fact, attachment.claim, rows); }
 
 /// _attached_changed(relation, waits): every session reads anew what is attached to the table. With `waits`, those that are
 /// writing to it have ended then.

@@ -42,11 +42,15 @@ struct Attachment {
     Oid relation = InvalidOid; ///< whose rows: the attached table, or a partition of it
     bool is_current = false;
     bool raises = false;       ///< on_error is raise
-    std::vector<int> mapped;   ///< numbers of the columns that the mapping reads
+    std::vector<int> mapped;   ///< numbers of the columns that the mapping reads; 0: whatever is written is news
     std::vector<int> keys;     ///< and of those that the key of the fact is made of
     Oid fact = InvalidOid;     ///< the table that the facts go to
-    std::string statement;
-    SPIPlanPtr plan = nullptr; ///< of the statement
+    struct Prepared {
+        std::string text;
+        SPIPlanPtr plan = nullptr;
+    };
+    Prepared statement;
+    Prepared claim; ///< the same, which locks the facts that are there and leaves them as they are
 };
 
 /// nullptr where it has to be loaded.
@@ -88,5 +92,7 @@ private:
 
 /// Makes facts of the rows, inside of an InMapping. Returns how many were written or changed.
 std::uint64_t write_facts(Attachment &attachment, FirmRows &rows);
+/// The same for those that are missing. The others are locked: what the firm writes from now on of any of them is kept.
+std::uint64_t claim_facts(Attachment &attachment, FirmRows &rows);
 
 } // namespace affiliate::pg

@@ -116,10 +116,18 @@ Datum found_row(std::uint64_t index, Relation relation) {
 /// Rows of a table as a query of the caller's found them.
 struct FoundRows {
     std::vector<Datum> rows;
+    SPITupleTable *table = nullptr;
 
-    void read(const std::string &query, Relation relation) {
+    /// `anew`: with what was committed since.
+    void read(const std::string &query, Relation relation, bool anew = false) {
         const char *const text = query.c_str();
-        int const result = call([text] { return SPI_execute(text, true, 0); });
+        SPITupleTable *const before = table;
+        rows.clear();
+        int const result = call([text, anew, before] {
+            if (before != nullptr) SPI_freetuptable(before);
+            return SPI_execute(text, !anew, 0);
+        });
+        table = SPI_tuptable;
         if (result != SPI_OK_SELECT) throw core::Error("XX000", "the rows of an attached table cannot be read", text);
         for (std::uint64_t i = 0; i < SPI_processed; ++i) rows.push_back(found_row(i, relation));
     }
@@ -203,28 +211,37 @@ AFFILIATE_FUNCTION(affiliate_apply_images) {
 
 /// _load_rows(attachment, relation, query): makes facts of the rows that the query of the caller finds, and settles. Those that
 /// cannot become one are kept. Returns how many there were of each.
+///
+/// The firm may write a row between our reading it and our writing its fact. So the facts are claimed first, and what is
+/// written of those that were there is read behind that: of a later state the fact is there by then, or it is kept.
 AFFILIATE_FUNCTION(affiliate_load_rows) {
-    std::string const id = text_argument(fcinfo, 0);
+    std::string const id = text_argument(fcinfo, 0), query = text_argument(fcinfo, 2);
     Opened relation(PG_GETARG_OID(1));
     SpiSession session;
     FoundRows found;
-    found.read(text_argument(fcinfo, 2), relation.get());
+    found.read(query, relation.get());
     std::uint64_t written = 0;
     std::vector<Rejected> rejected;
     {
         Enclosed const at_leisure(0, true);
         WaitAtMost const net(GetCurrentTimestamp() + kLockWaitMax);
-        auto const make_facts = [&](std::size_t begin, std::size_t end) {
-            Attachment &mapping = attachment(id, RelationGetRelid(relation.get()));
-            InMapping in_mapping;
-            FirmRows rows(relation.get());
-            add_all(found.rows, begin, end, rows);
-            std::uint64_t const count = write_facts(mapping, rows);
-            rows.close();
-            in_mapping.restore();
-            written += count;
+        auto const make_facts = [&](auto how) {
+            rejected.clear();
+            auto const make_some = [&](std::size_t begin, std::size_t end) {
+                Attachment &mapping = attachment(id, RelationGetRelid(relation.get()));
+                InMapping in_mapping;
+                FirmRows rows(relation.get());
+                add_all(found.rows, begin, end, rows);
+                std::uint64_t const count = how(mapping, rows);
+                rows.close();
+                in_mapping.restore();
+                written += count;
+            };
+            do_halves(0, found.rows.size(), make_some, rejected);
         };
-        do_halves(0, found.rows.size(), make_facts, rejected);
+        make_facts(claim_facts);
+        found.read(query, relation.get(), true);
+        make_facts(write_facts);
     }
     if (!rejected.empty()) keep_rejected(id, relation.get(), found.rows, rejected);
     session.close();

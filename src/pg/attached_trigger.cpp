@@ -89,7 +89,7 @@ public:
     bool has_changed(const std::vector<int> &columns) const {
         if (before() == nullptr || after() == nullptr) return true;
         for (int const column : columns)
-            if (differs(before(), after(), column)) return true;
+            if (column == 0 || differs(before(), after(), column)) return true;
         return false;
     }
     bool is_update() const { return TRIGGER_FIRED_BY_UPDATE(data_.tg_event); }
