@@ -102,10 +102,10 @@ END
 $$;
 COMMENT ON FUNCTION affiliate._backfill_begin(text) IS 'Part of backfill(): writes down that it is on its way.';
 
--- False at the end.
+-- False at the end. What a row security policy hides from the caller is an error, not the end.
 CREATE FUNCTION affiliate._backfill_step(attachment text, batch integer) RETURNS boolean
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
-SET search_path = pg_catalog, pg_temp
+SET search_path = pg_catalog, pg_temp SET row_security = off
 AS $$
 DECLARE
     progress jsonb;
@@ -152,7 +152,7 @@ COMMENT ON FUNCTION affiliate._backfill_step(text, integer) IS 'Part of backfill
 CREATE FUNCTION affiliate.preview(attachment text, row_limit integer DEFAULT 20, OUT source_row jsonb, OUT fact jsonb, OUT problem text, OUT warning text)
 RETURNS SETOF record
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
-SET search_path = pg_catalog, pg_temp
+SET search_path = pg_catalog, pg_temp SET row_security = off
 AS $$
 DECLARE
     relation oid;
@@ -184,7 +184,7 @@ COMMENT ON FUNCTION affiliate.preview(text, integer) IS 'What would become of th
 CREATE FUNCTION affiliate.reconcile(attachment text, repair boolean DEFAULT false, OUT problem text, OUT fact_key text, OUT expected jsonb, OUT stored jsonb, OUT detail text)
 RETURNS SETOF record
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
-SET search_path = pg_catalog, pg_temp
+SET search_path = pg_catalog, pg_temp SET row_security = off
 AS $$
 DECLARE
     file record;
@@ -222,7 +222,7 @@ COMMENT ON FUNCTION affiliate.reconcile(text, boolean) IS 'Where an attached tab
 CREATE FUNCTION affiliate._facts_gone(attachment text, OUT problem text, OUT fact_key text, OUT detail text)
 RETURNS SETOF record
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
-SET search_path = pg_catalog, pg_temp
+SET search_path = pg_catalog, pg_temp SET row_security = off
 AS $$
 DECLARE
     relation constant oid := affiliate._attached_relation(attachment);

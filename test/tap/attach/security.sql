@@ -1,6 +1,6 @@
 -- Expressions of mappings are evaluated as affiliate_owner, whoever asks; what an administrator gives is checked.
 BEGIN;
-SELECT plan(6);
+SELECT plan(10);
 \ir _firm.sql
 GRANT USAGE ON SCHEMA firm TO affiliate_owner;
 CREATE FUNCTION firm.guarded(id bigint) RETURNS text LANGUAGE plpgsql STABLE AS $$
@@ -23,5 +23,23 @@ SELECT throws_ok($$SELECT affiliate._load_rows('firm.payments:transaction', 'fir
     'the query does not give rows of the attached table', 'a number is no row');
 SELECT throws_ok($$SELECT affiliate._compare_rows('firm.payments:transaction', 'firm.payments'::regclass, 'SELECT t FROM pg_class AS t')$$, '42804', NULL, 'nor is a row of another table');
 SELECT throws_ok($$SELECT affiliate._gone_keys('firm.payments:transaction', 'firm.payments'::regclass, 'SELECT NULL::firm.payments')$$, '42804', NULL, 'nor is nothing');
+
+-- rows that a policy hides from who calls are not taken for rows that are not there
+CREATE TABLE firm.hidden (id integer PRIMARY KEY, cents integer);
+INSERT INTO firm.hidden VALUES (1, 100), (2, 100);
+ALTER TABLE firm.hidden ENABLE ROW LEVEL SECURITY;
+CREATE POLICY one ON firm.hidden USING (id = 1);
+CREATE ROLE attach_tester;
+GRANT affiliate_admin TO attach_tester;
+GRANT USAGE ON SCHEMA firm TO attach_tester;
+GRANT SELECT ON firm.hidden TO attach_tester;
+SELECT affiliate.attach('firm.hidden', 'transaction', '{"transaction_id": "''h'' || id", "customer_id": "id", "amount": "cents", "status": "''paid''"}');
+SELECT affiliate._backfill_begin('firm.hidden:transaction');
+SET LOCAL ROLE attach_tester;
+SELECT throws_like($$SELECT affiliate._backfill_step('firm.hidden:transaction', 100)$$, '%row-level security policy for table "hidden"', 'backfill() does not skip them');
+SELECT throws_like($$SELECT * FROM affiliate.reconcile('firm.hidden:transaction')$$, '%row-level security policy for table "hidden"', 'nor does reconcile()');
+SELECT throws_like($$SELECT * FROM affiliate.preview('firm.hidden:transaction')$$, '%row-level security policy for table "hidden"', 'nor preview()');
+RESET ROLE;
+SELECT is((SELECT count(*) FROM affiliate.reconcile('firm.hidden:transaction')), 2::bigint, 'a superuser sees them');
 SELECT * FROM finish();
 ROLLBACK;
