@@ -163,9 +163,9 @@ std::vector<int> columns_read(const ::Query *query, Relation relation) {
 AFFILIATE_FUNCTION(affiliate_check_expression) {
     Expression const expression{read_bytes(PG_GETARG_DATUM(2)), read_bytes(PG_GETARG_DATUM(3))};
     Oid const oid = PG_GETARG_OID(0), wanted = PG_GETARG_OID(4);
-    check_syntax(expression);
     Relation const relation = call([oid] { return relation_open(oid, AccessShareLock); });
-    InMapping mapping;
+    InMapping mapping; // by the settings by which it will be read
+    check_syntax(expression);
     std::vector<int> columns;
     {
         SpiSession session;

@@ -53,16 +53,18 @@ void FirmRows::add(TupleTableSlot *slot) {
     ++size_;
 }
 
-void FirmRows::add(Datum row) {
+void FirmRows::add(HeapTuple row) {
     Tuplestorestate *const store = store_;
-    call([store, row] {
-        HeapTupleHeader const header = DatumGetHeapTupleHeader(row);
-        HeapTupleData tuple{};
-        tuple.t_len = HeapTupleHeaderGetDatumLength(header);
-        tuple.t_data = header;
-        tuplestore_puttuple(store, &tuple);
-    });
+    call([store, row] { tuplestore_puttuple(store, row); });
     ++size_;
+}
+
+void FirmRows::add(Datum row) {
+    HeapTupleHeader const header = call([row] { return DatumGetHeapTupleHeader(row); });
+    HeapTupleData tuple{};
+    tuple.t_len = HeapTupleHeaderGetDatumLength(header);
+    tuple.t_data = header;
+    add(&tuple);
 }
 
 void FirmRows::clear() {
@@ -106,7 +108,14 @@ InMapping::Pinned::Pinned() {
                                                  {"TimeZone", "UTC"},
                                                  {"DateStyle", "ISO, MDY"},
                                                  {"IntervalStyle", "postgres"},
-                                                 {"extra_float_digits", "1"}};
+                                                 {"extra_float_digits", "1"},
+                                                 {"bytea_output", "hex"},
+                                                 {"lc_monetary", "C"},
+                                                 {"lc_numeric", "C"},
+                                                 {"array_nulls", "on"},
+                                                 {"row_security", "on"},
+                                                 {"transform_null_equals", "off"},
+                                                 {"standard_conforming_strings", "on"}};
     for (const auto &[name, value] : kPinned) {
         const char *const setting = name;
         const char *const present = call([setting] { return GetConfigOption(setting, false, false); });
@@ -136,7 +145,7 @@ Attachment &load_attachment(const std::string &id, Oid relation) {
         registered = true;
     }
     static Query *const query =
-        new Query("SELECT s.on_error = 'raise', s.mapped::text[], s.keys::text[], s.fact::oid, s.statement"
+        new Query("SELECT s.on_error = 'raise', s.mapped::text[], s.keys::text[], s.fact::oid, s.statement, s.claim"
                   " FROM affiliate._attached_statement($1, $2) AS s",
                   {TEXTOID, OIDOID});
     Attachment &attachment = attachments()[{id, relation}];
@@ -152,11 +161,9 @@ Attachment &load_attachment(const std::string &id, Oid relation) {
         attachment.mapped = read_ints(row, 1);
         attachment.keys = read_ints(row, 2);
         attachment.fact = DatumGetObjectId(row.datum(3));
-        // Its plan notices changes of the table by itself. That of another statement is not freed: it may be running.
-        if (std::string statement = row.text(4); attachment.statement != statement) {
-            attachment.statement = std::move(statement);
-            attachment.plan = nullptr;
-        }
+        // A plan notices changes of the table by itself. That of another statement is not freed: it may be running.
+        if (attachment.statement.text != row.text(4)) attachment.statement = {row.text(4), nullptr};
+        if (attachment.claim.text != row.text(5)) attachment.claim = {row.text(5), nullptr};
     } catch (...) {
         attachment.is_current = false;
         throw;
@@ -166,14 +173,20 @@ Attachment &load_attachment(const std::string &id, Oid relation) {
     return attachment;
 }
 
-std::uint64_t write_facts(Attachment &attachment, FirmRows &rows) {
-    Oid const fact = attachment.fact;
+namespace {
+
+std::uint64_t run_on(Oid fact, Attachment::Prepared &prepared, FirmRows &rows) {
     if (!call([fact] { return take_lock(fact, RowExclusiveLock); })) refuse_to_wait();
     SpiSession session;
-    std::uint64_t const written = rows.run(attachment.statement.c_str(), attachment.plan);
+    std::uint64_t const written = rows.run(prepared.text.c_str(), prepared.plan);
     session.close();
     return written;
 }
+
+} // namespace
+
+std::uint64_t write_facts(Attachment &attachment, FirmRows &rows) { return run_on(attachment.fact, attachment.statement, rows); }
+std::uint64_t claim_facts(Attachment &attachment, FirmRows &rows) { return run_on(attachment.fact, attachment.claim, rows); }
 
 /// _attached_changed(relation, waits): every session reads anew what is attached to the table. With `waits`, those that are
 /// writing to it have ended then.

@@ -18,6 +18,7 @@ class FirmRows {
 public:
     explicit FirmRows(Relation relation);
     void add(TupleTableSlot *slot);
+    void add(HeapTuple row);
     void add(Datum row); ///< a value of the table's row type
     std::size_t size() const noexcept { return size_; }
     void clear();
@@ -41,11 +42,15 @@ struct Attachment {
     Oid relation = InvalidOid; ///< whose rows: the attached table, or a partition of it
     bool is_current = false;
     bool raises = false;       ///< on_error is raise
-    std::vector<int> mapped;   ///< numbers of the columns that the mapping reads
+    std::vector<int> mapped;   ///< numbers of the columns that the mapping reads; 0: whatever is written is news
     std::vector<int> keys;     ///< and of those that the key of the fact is made of
     Oid fact = InvalidOid;     ///< the table that the facts go to
-    std::string statement;
-    SPIPlanPtr plan = nullptr, populate = nullptr; ///< of the statement; of the one that reads kept rows
+    struct Prepared {
+        std::string text;
+        SPIPlanPtr plan = nullptr;
+    };
+    Prepared statement;
+    Prepared claim; ///< the same, which locks the facts that are there and leaves them as they are
 };
 
 /// nullptr where it has to be loaded.
@@ -87,5 +92,7 @@ private:
 
 /// Makes facts of the rows, inside of an InMapping. Returns how many were written or changed.
 std::uint64_t write_facts(Attachment &attachment, FirmRows &rows);
+/// The same for those that are missing. The others are locked: what the firm writes from now on of any of them is kept.
+std::uint64_t claim_facts(Attachment &attachment, FirmRows &rows);
 
 } // namespace affiliate::pg

@@ -80,28 +80,10 @@ std::vector<Datum> read_array(Datum array) {
 std::string text_argument(FunctionCallInfo fcinfo, int index) { return read_bytes(PG_GETARG_DATUM(index)); }
 
 /// Fills `rows` with kept rows [begin, end).
-void populate(Attachment &attachment, Relation relation, const std::vector<Datum> &images, std::size_t begin, std::size_t end,
-              FirmRows &rows) {
-    Oid const types[] = {relation->rd_rel->reltype, JSONBOID};
-    const Oid *const argument_types = types;
-    if (attachment.populate == nullptr)
-        attachment.populate = call([argument_types] {
-            SPIPlanPtr const plan =
-                SPI_prepare("SELECT pg_catalog.jsonb_populate_record($1, $2)", 2, const_cast<Oid *>(argument_types));
-            if (plan != nullptr) SPI_keepplan(plan);
-            return plan;
-        });
-    SPIPlanPtr const plan = attachment.populate;
+void populate(Relation relation, const std::vector<Datum> &images, std::size_t begin, std::size_t end, FirmRows &rows) {
+    ImageReader const reader(relation);
     for (std::size_t i = begin; i < end; ++i) {
-        Datum values[] = {0, images[i]};
-        Datum *const arguments = values;
-        Datum const row = call([plan, arguments] {
-            if (SPI_execute_plan(plan, arguments, "n ", true, 1) != SPI_OK_SELECT || SPI_processed != 1) return Datum{0};
-            bool is_null = false;
-            return SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &is_null);
-        });
-        if (row == 0) throw core::Error("XX000", "a kept row cannot be read");
-        rows.add(row);
+        rows.add(reader.read(images[i]));
         check_interrupts();
     }
 }
@@ -117,20 +99,59 @@ std::string to_json(const std::vector<Rejected> &rejected) {
     return result + "]";
 }
 
+/// The one value of a row that SPI found: a row of the table. Whoever may call these functions writes the query.
+Datum found_row(std::uint64_t index, Relation relation) {
+    bool is_null = true;
+    bool const is_row = SPI_tuptable->tupdesc->natts == 1 &&
+                        TupleDescAttr(SPI_tuptable->tupdesc, 0)->atttypid == relation->rd_rel->reltype;
+    Datum const row = !is_row ? Datum{0} : call([index, &is_null] {
+        return SPI_getbinval(SPI_tuptable->vals[index], SPI_tuptable->tupdesc, 1, &is_null);
+    });
+    if (is_null)
+        throw core::Error("42804", "the query does not give rows of the attached table", {},
+                          "Give one column, the row: SELECT t FROM .. AS t.");
+    return row;
+}
+
 /// Rows of a table as a query of the caller's found them.
 struct FoundRows {
     std::vector<Datum> rows;
+    SPITupleTable *table = nullptr;
 
-    void read(const std::string &query) {
+    /// `anew`: with what was committed since.
+    void read(const std::string &query, Relation relation, bool anew = false) {
         const char *const text = query.c_str();
-        int const result = call([text] { return SPI_execute(text, true, 0); });
+        SPITupleTable *const before = table;
+        rows.clear();
+        int const result = call([text, anew, before] {
+            if (before != nullptr) SPI_freetuptable(before);
+            return SPI_execute(text, !anew, 0);
+        });
+        table = SPI_tuptable;
         if (result != SPI_OK_SELECT) throw core::Error("XX000", "the rows of an attached table cannot be read", text);
-        for (std::uint64_t i = 0; i < SPI_processed; ++i) {
-            bool is_null = false;
-            rows.push_back(call([i, &is_null] { return SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1, &is_null); }));
-        }
+        for (std::uint64_t i = 0; i < SPI_processed; ++i) rows.push_back(found_row(i, relation));
     }
 };
+
+/// The same for a whole table, with little memory.
+void read_all(const std::string &query, Relation relation, FirmRows &rows) {
+    constexpr long kAtOnce = 1000;
+    const char *const text = query.c_str();
+    Portal const portal = call([text]() -> Portal {
+        SPIPlanPtr const plan = SPI_prepare(text, 0, nullptr);
+        return plan == nullptr || !SPI_is_cursor_plan(plan) ? nullptr : SPI_cursor_open(nullptr, plan, nullptr, nullptr, true);
+    });
+    if (portal == nullptr) throw core::Error("XX000", "the rows of an attached table cannot be read", text);
+    for (;;) {
+        call([portal] { SPI_cursor_fetch(portal, true, kAtOnce); });
+        std::uint64_t const count = SPI_processed;
+        for (std::uint64_t i = 0; i < count; ++i) rows.add(found_row(i, relation));
+        call([] { SPI_freetuptable(SPI_tuptable); });
+        if (count == 0) break;
+        check_interrupts();
+    }
+    call([portal] { SPI_cursor_close(portal); });
+}
 
 void add_all(const std::vector<Datum> &all, std::size_t begin, std::size_t end, FirmRows &rows) {
     for (std::size_t i = begin; i < end; ++i) rows.add(all[i]);
@@ -188,7 +209,7 @@ AFFILIATE_FUNCTION(affiliate_apply_images) {
                 while (next < end && arrived_at.at(next) == arrived_at[begin]) ++next;
                 ArrivedAt const then(DatumGetTimestampTz(arrived_at[begin]));
                 rows.clear();
-                populate(mapping, relation.get(), images, begin, next, rows);
+                populate(relation.get(), images, begin, next, rows);
                 write_facts(mapping, rows);
             }
             rows.close();
@@ -203,28 +224,37 @@ AFFILIATE_FUNCTION(affiliate_apply_images) {
 
 /// _load_rows(attachment, relation, query): makes facts of the rows that the query of the caller finds, and settles. Those that
 /// cannot become one are kept. Returns how many there were of each.
+///
+/// The firm may write a row between our reading it and our writing its fact. So the facts are claimed first, and what is
+/// written of those that were there is read behind that: of a later state the fact is there by then, or it is kept.
 AFFILIATE_FUNCTION(affiliate_load_rows) {
-    std::string const id = text_argument(fcinfo, 0);
+    std::string const id = text_argument(fcinfo, 0), query = text_argument(fcinfo, 2);
     Opened relation(PG_GETARG_OID(1));
     SpiSession session;
     FoundRows found;
-    found.read(text_argument(fcinfo, 2));
+    found.read(query, relation.get());
     std::uint64_t written = 0;
     std::vector<Rejected> rejected;
     {
         Enclosed const at_leisure(0, true);
         WaitAtMost const net(GetCurrentTimestamp() + kLockWaitMax);
-        auto const make_facts = [&](std::size_t begin, std::size_t end) {
-            Attachment &mapping = attachment(id, RelationGetRelid(relation.get()));
-            InMapping in_mapping;
-            FirmRows rows(relation.get());
-            add_all(found.rows, begin, end, rows);
-            std::uint64_t const count = write_facts(mapping, rows);
-            rows.close();
-            in_mapping.restore();
-            written += count;
+        auto const make_facts = [&](auto how) {
+            rejected.clear();
+            auto const make_some = [&](std::size_t begin, std::size_t end) {
+                Attachment &mapping = attachment(id, RelationGetRelid(relation.get()));
+                InMapping in_mapping;
+                FirmRows rows(relation.get());
+                add_all(found.rows, begin, end, rows);
+                std::uint64_t const count = how(mapping, rows);
+                rows.close();
+                in_mapping.restore();
+                written += count;
+            };
+            do_halves(0, found.rows.size(), make_some, rejected);
         };
-        do_halves(0, found.rows.size(), make_facts, rejected);
+        make_facts(claim_facts);
+        found.read(query, relation.get(), true);
+        make_facts(write_facts);
     }
     if (!rejected.empty()) keep_rejected(id, relation.get(), found.rows, rejected);
     session.close();
@@ -279,13 +309,37 @@ AFFILIATE_FUNCTION(affiliate_compare_rows) {
     Opened relation(PG_GETARG_OID(1));
     SpiSession session;
     FoundRows found;
-    found.read(text_argument(fcinfo, 2));
+    found.read(text_argument(fcinfo, 2), relation.get());
     std::string const json = compare_with_facts(
         id, relation.get(), found.rows.size(), false,
         [&](std::size_t begin, std::size_t end, FirmRows &rows) { add_all(found.rows, begin, end, rows); });
     session.close();
     relation.close();
     return make_jsonb(json);
+}
+
+/// _gone_keys(attachment, relation, query): keys of facts of the attachment of which the caller's query finds no row.
+AFFILIATE_FUNCTION(affiliate_gone_keys) {
+    static Query *const query = new Query("SELECT affiliate._attached_gone($1, $2)", {TEXTOID, OIDOID});
+    std::string const id = text_argument(fcinfo, 0);
+    Opened relation(PG_GETARG_OID(1));
+    SpiSession session;
+    FirmRows rows(relation.get());
+    read_all(text_argument(fcinfo, 2), relation.get(), rows);
+    AsOwner owner;
+    std::string const statement = query->read({make_text(id), PG_GETARG_DATUM(1)})[0].text(0);
+    owner.restore();
+    std::vector<std::string> keys;
+    InMapping in_mapping; // expressions of others, whoever calls
+    SPIPlanPtr plan = nullptr;
+    std::uint64_t const found = rows.run(statement.c_str(), plan);
+    Rows result(SPI_tuptable, found);
+    for (std::uint64_t i = 0; i < found; ++i) keys.push_back(result[i].text(0));
+    in_mapping.restore();
+    rows.close();
+    session.close();
+    relation.close();
+    return make_text_array(keys);
 }
 
 /// _compare_images(attachment, relation, images): what the facts say of each of the kept rows.
@@ -296,8 +350,7 @@ AFFILIATE_FUNCTION(affiliate_compare_images) {
     SpiSession session;
     std::string const json = compare_with_facts(id, relation.get(), images.size(), true,
                                                 [&](std::size_t begin, std::size_t end, FirmRows &rows) {
-                                                    Attachment &mapping = attachment(id, RelationGetRelid(relation.get()));
-                                                    populate(mapping, relation.get(), images, begin, end, rows);
+                                                    populate(relation.get(), images, begin, end, rows);
                                                 });
     session.close();
     relation.close();
@@ -350,7 +403,7 @@ AFFILIATE_FUNCTION(affiliate_preview_rows) {
     Opened relation(PG_GETARG_OID(1));
     SpiSession session;
     FoundRows found;
-    found.read(text_argument(fcinfo, 2));
+    found.read(text_argument(fcinfo, 2), relation.get());
     std::string json;
     for (Datum const row : found.rows) json += (json.empty() ? "" : ", ") + preview(id, relation.get(), row);
     session.close();

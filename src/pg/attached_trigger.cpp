@@ -5,6 +5,7 @@
 
 #include "pg/attached.hpp"
 #include "pg/attached_image.hpp"
+#include "pg/attached_order.hpp"
 #include "pg/fact_row.hpp"
 #include "pg/index_read.hpp"
 #include "pg/relation_lock.hpp"
@@ -43,13 +44,25 @@ public:
     }
 
     bool next() {
-        if (TRIGGER_FIRED_FOR_ROW(data_.tg_event)) {
-            bool const is_first = !is_done_;
-            is_done_ = true;
-            return is_first;
+        while (next_row())
+            if (!names_ || !is_old(name_of(after() != nullptr ? after() : before()))) return true;
+        return false;
+    }
+    /// From now on leaves out rows of which later states were reported already.
+    void leave_out_old() {
+        if (!has_inner_statements()) return;
+        if (RowImages names(data_.tg_relation); names.has_key()) names_.emplace(names);
+    }
+    /// The rows that are news are reported now.
+    void remember(const std::vector<int> &columns) {
+        if (!is_inner_statement()) return;
+        if (!names_) names_.emplace(data_.tg_relation);
+        if (!names_->has_key()) return;
+        for (rewind(); next();) {
+            if (!has_changed(columns)) continue;
+            for (TupleTableSlot *const row : {before(), after()})
+                if (row != nullptr) remember_reported(name_of(row));
         }
-        bool const has_before = before_ && before_->next(), has_after = after_ && after_->next();
-        return has_before || has_after;
     }
     void rewind() {
         is_done_ = false;
@@ -76,7 +89,7 @@ public:
     bool has_changed(const std::vector<int> &columns) const {
         if (before() == nullptr || after() == nullptr) return true;
         for (int const column : columns)
-            if (differs(before(), after(), column)) return true;
+            if (column == 0 || differs(before(), after(), column)) return true;
         return false;
     }
     bool is_update() const { return TRIGGER_FIRED_BY_UPDATE(data_.tg_event); }
@@ -85,8 +98,19 @@ public:
 
 private:
     bool is_row() const { return TRIGGER_FIRED_FOR_ROW(data_.tg_event); }
+    bool next_row() {
+        if (is_row()) {
+            bool const is_first = !is_done_;
+            is_done_ = true;
+            return is_first;
+        }
+        bool const has_before = before_ && before_->next(), has_after = after_ && after_->next();
+        return has_before || has_after;
+    }
+    std::string name_of(TupleTableSlot *row) const { return data_.tg_trigger->tgargs[0] + (" " + names_->key(row)); }
 
     const TriggerData &data_;
+    std::optional<RowImages> names_;
     std::optional<StoredRows> before_, after_;
     bool is_done_ = false;
 };
@@ -99,9 +123,12 @@ std::vector<int> all_columns(Relation relation) {
 
 // Keeping --------------------------------------------------------------------------------------------------------
 
-/// Keeps the rows that are left in `changes`, but for those that have not changed in any of the columns.
-void keep(const std::string &id, Changes &changes, const std::vector<int> &columns, const char *reason) {
+/// Keeps the rows that are left in `changes`, but for those that have not changed in any of the columns. `writes`: not only
+/// finds out whether that can be done.
+void keep(const std::string &id, Changes &changes, const std::vector<int> &columns, const char *reason, bool writes = true) {
     NeverWait const never_wait;
+    WaitAtMost const net(GetCurrentTimestamp() + kLockWaitMax);
+    KeptRows::lock();
     for (bool is_done = false; !is_done;) {
         InMapping as_owner;
         SpiSession session; // its memory is freed for each batch
@@ -111,19 +138,21 @@ void keep(const std::string &id, Changes &changes, const std::vector<int> &colum
             if (!is_done && changes.has_changed(columns))
                 kept.add(changes.operation(), changes.before(), changes.after(), "waiting", reason);
         }
-        if (kept.size() > 0) kept.write();
+        if (kept.size() > 0 && writes) kept.write();
         session.close();
         as_owner.restore();
     }
 }
 
-void keep_truncate(const std::string &id, Relation relation) {
+void keep_truncate(const std::string &id, Relation relation, bool writes) {
     NeverWait const never_wait;
+    WaitAtMost const net(GetCurrentTimestamp() + kLockWaitMax);
+    KeptRows::lock();
     InMapping as_owner;
     SpiSession session;
     KeptRows kept(id, relation);
     kept.add("truncate", nullptr, nullptr, "waiting", "TRUNCATE");
-    kept.write();
+    if (writes) kept.write();
     session.close();
     as_owner.restore();
 }
@@ -140,16 +169,21 @@ bool is_any_kept(const std::string &id, Changes &changes) {
     SpiSession session;
     KeptRows const names(id, changes.relation());
     std::vector<std::string> keys{names.input_key(nullptr)};
-    while (changes.next()) {
-        if (keys.size() > kLookedUpMost) break;
+    while (names.has_key() && changes.next() && keys.size() <= kLookedUpMost) {
         keys.push_back(names.input_key(changes.after()));
+        if (changes.before() != nullptr && changes.has_changed(names.key_columns())) keys.push_back(names.input_key(changes.before()));
     }
-    bool const is_complete = keys.size() <= kLookedUpMost;
+    bool const is_complete = names.has_key() && keys.size() <= kLookedUpMost;
     changes.rewind();
     static Query *const query = new Query("SELECT 1 FROM affiliate.pending_input AS p WHERE p.kind = 'attached' AND p.state = 'waiting'"
                                           " AND p.input_key = ANY ($1) LIMIT 1",
                                           {TEXTARRAYOID});
-    bool const is_kept = !is_complete || query->read({make_text_array(keys)}).size() > 0;
+    static Query *const query_any = new Query("SELECT 1 FROM affiliate.pending_input AS p WHERE p.kind = 'attached' AND p.state = 'waiting'"
+                                              " AND p.input_key >= $1 || ' ' AND p.input_key < $1 || '!'"
+                                              " AND p.payload ->> 'attachment' = $1 LIMIT 1",
+                                              {TEXTOID});
+    bool const is_kept = is_complete ? query->read({make_text_array(keys)}).size() > 0
+                                     : query_any->read({make_text(id)}).size() > 0;
     session.close();
     return is_kept;
 }
@@ -218,19 +252,24 @@ void lose(const std::string &id, const ErrorData &why) {
     });
 }
 
-/// Runs `f` in a subtransaction as long as there may be more of them; then without, where an error is the statement's.
-template <class F> bool try_while_possible(F f, ErrorData **error) {
+/// Runs `f(true)`, which keeps rows, in a subtransaction as long as there may be more of them. Then without, once it is known
+/// that it can be done: `f(false)` writes nothing, and a subtransaction that writes nothing has no transaction id.
+template <class F> bool try_to_keep(F f, ErrorData **error) {
     *error = nullptr;
-    if (count_subtransaction()) return try_in_subtransaction(f, error);
-    f();
+    if (count_subtransaction()) return try_in_subtransaction([&f] { f(true); }, error);
+    if (!try_in_subtransaction([&f] { f(false); }, error)) return false;
+    f(true);
     return true;
 }
 
 void keep_or_lose(const std::string &id, Changes &changes, const Attachment *attachment, const char *reason) {
     std::vector<int> const columns = attachment != nullptr ? attachment->mapped : all_columns(changes.relation());
     ErrorData *error = nullptr;
-    changes.rewind();
-    if (!try_while_possible([&] { keep(id, changes, columns, reason); }, &error)) lose(id, *error);
+    auto const keep_all = [&](bool writes) {
+        changes.rewind();
+        keep(id, changes, columns, reason, writes);
+    };
+    if (!try_to_keep(keep_all, &error)) lose(id, *error);
 }
 
 /// What is attached, if that can be known without failing; `*why` says why not.
@@ -287,12 +326,15 @@ AFFILIATE_FUNCTION(affiliate_attached) {
     AsOriginal const role;
     ErrorData *error = nullptr;
     if (TRIGGER_FIRED_BY_TRUNCATE(data.tg_event)) {
-        if (!try_while_possible([&] { keep_truncate(id, data.tg_relation); }, &error)) lose(id, *error);
+        if (!try_to_keep([&](bool writes) { keep_truncate(id, data.tg_relation, writes); }, &error)) lose(id, *error);
         return PointerGetDatum(nullptr);
     }
     Changes changes(data);
+    changes.leave_out_old();
     if (TRIGGER_FIRED_BY_DELETE(data.tg_event)) keep_or_lose(id, changes, nullptr, "DELETE");
     else take_in(id, changes);
+    const Attachment *const attachment = known_attachment(id, RelationGetRelid(data.tg_relation));
+    changes.remember(attachment != nullptr ? attachment->mapped : all_columns(data.tg_relation));
     changes.close();
     return PointerGetDatum(nullptr);
 }

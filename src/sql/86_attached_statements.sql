@@ -97,7 +97,7 @@ $$;
 COMMENT ON FUNCTION affiliate._field_expression(text, regtype) IS 'The expression of a field as the statements have it.';
 
 -- A fact is written as any program of the firm would write it, and its triggers do the rest.
-CREATE FUNCTION affiliate._attached_statement(attachment text, relation oid, OUT on_error text, OUT mapped integer[], OUT keys integer[], OUT fact regclass, OUT statement text)
+CREATE FUNCTION affiliate._attached_statement(attachment text, relation oid, OUT on_error text, OUT mapped integer[], OUT keys integer[], OUT fact regclass, OUT statement text, OUT claim text)
 LANGUAGE plpgsql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -111,8 +111,8 @@ BEGIN
     FROM affiliate.attachment AS a JOIN affiliate._attachment_kinds() AS k USING (kind) WHERE a.attachment_id = attachment;
     on_error := spec.on_error;
     fact := format('affiliate.%I', spec.fact)::regclass;
-    -- while a backfill is on its way every UPDATE is news
-    SELECT array_agg(c.number ORDER BY c.number) FILTER (WHERE c.is_mapped OR spec.is_backfilling), array_agg(c.number ORDER BY c.number) FILTER (WHERE c.is_key) INTO mapped, keys
+    -- while a backfill is on its way every UPDATE is news, also one that changes nothing: it moves the row
+    SELECT CASE WHEN spec.is_backfilling THEN '{0}' ELSE array_agg(c.number ORDER BY c.number) FILTER (WHERE c.is_mapped) END, array_agg(c.number ORDER BY c.number) FILTER (WHERE c.is_key) INTO mapped, keys
     FROM affiliate._attached_columns(attachment, relation) AS c;
     has_source := NOT spec.fields ? 'source' AND EXISTS (SELECT FROM affiliate._fact_fields(spec.fact) AS f WHERE f.field = 'source');
     SELECT string_agg(quote_ident(f.key), ', ') AS names, string_agg(affiliate._field_expression(f.value, f.type), ', ') AS expressions,
@@ -121,13 +121,14 @@ BEGIN
            string_agg(format('excluded.%I', f.key), ', ') FILTER (WHERE f.key <> ALL (spec.keys)) AS after
     INTO STRICT field
     FROM (SELECT e.key, e.value, k.type FROM jsonb_each_text(spec.fields) AS e JOIN affiliate._fact_fields(spec.fact) AS k ON k.field = e.key ORDER BY e.key) AS f;
-    statement := format('INSERT INTO %s AS f (%s%s) SELECT %s%s FROM %s ON CONFLICT (%s) DO %s', fact,
+    statement := format('INSERT INTO %s AS f (%s%s) SELECT %s%s FROM %s ON CONFLICT (%s) DO ', fact,
         field.names, CASE WHEN has_source THEN ', source' ELSE '' END, field.expressions, CASE WHEN has_source THEN ', ' || quote_literal(attachment) ELSE '' END,
-        affiliate._attached_rows(attachment, relation), array_to_string(spec.keys, ', '),
-        coalesce(format('UPDATE SET %s WHERE (%s) IS DISTINCT FROM (%s)', field.changes, field.before, field.after), 'NOTHING'));
+        affiliate._attached_rows(attachment, relation), array_to_string(spec.keys, ', '));
+    claim := statement || format('UPDATE SET %I = f.%1$I WHERE false', spec.keys[1]);
+    statement := statement || coalesce(format('UPDATE SET %s WHERE (%s) IS DISTINCT FROM (%s)', field.changes, field.before, field.after), 'NOTHING');
 END
 $$;
-COMMENT ON FUNCTION affiliate._attached_statement(text, oid) IS 'The statement that makes facts of rows of an attached table, and which columns it reads.';
+COMMENT ON FUNCTION affiliate._attached_statement(text, oid) IS 'The statement that makes facts of rows of an attached table, and which columns it reads. claim: the same, but facts that are there are only locked.';
 
 -- all_rows: also what is as it should be.
 CREATE FUNCTION affiliate._attached_comparison(attachment text, relation oid, all_rows boolean) RETURNS text
@@ -157,6 +158,19 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION affiliate._attached_comparison(text, oid, boolean) IS 'The statement that compares rows of an attached table with the facts.';
+
+CREATE FUNCTION affiliate._attached_gone(attachment text, relation oid) RETURNS text
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN (SELECT format(E'SELECT f.%1$I::text FROM affiliate.%2$I AS f WHERE f.source = %3$L AND NOT EXISTS'
+                          ' (SELECT FROM (SELECT (%4$s\n)::text AS key FROM %5$s) AS m WHERE m.key = f.%1$I) ORDER BY 1',
+                          k.keys[1], k.fact, attachment, a.fields ->> k.keys[1], affiliate._attached_rows(attachment, relation))
+            FROM affiliate.attachment AS a JOIN affiliate._attachment_kinds() AS k USING (kind) WHERE a.attachment_id = attachment);
+END
+$$;
+COMMENT ON FUNCTION affiliate._attached_gone(text, oid) IS 'The statement that finds facts of an attachment without a row.';
 
 -- What a refund that does not say it is taken from.
 CREATE FUNCTION affiliate._currency_of(of_transaction_id text) RETURNS text

@@ -18,14 +18,16 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
     RETURN QUERY
-    WITH due AS (
-        SELECT p.input_id, p.input_key, p.recorded_at, p.payload FROM affiliate.pending_input AS p
-        WHERE p.kind = 'attached' AND p.state = 'waiting' AND p.due_at <= affiliate._now()
-        ORDER BY p.due_at, p.input_id LIMIT batch
+    -- rows that were put off hold back the later ones of their key, which have never been looked at
+    WITH put_off AS MATERIALIZED (
+        SELECT p.input_key, min(p.input_id) AS input_id FROM affiliate.pending_input AS p
+        WHERE p.kind = 'attached' AND p.state = 'waiting' AND p.due_at > '-infinity' GROUP BY p.input_key
     ), ready AS (
-        SELECT d.*, d.payload ->> 'attachment' AS attachment, d.payload ->> 'operation' AS operation FROM due AS d
-        WHERE NOT EXISTS (SELECT FROM affiliate.pending_input AS e WHERE e.kind = 'attached' AND e.input_key = d.input_key AND e.state = 'waiting'
-                          AND e.input_id < d.input_id AND e.due_at > affiliate._now())
+        SELECT p.input_id, p.input_key, p.recorded_at, p.payload, p.payload ->> 'attachment' AS attachment, p.payload ->> 'operation' AS operation
+        FROM affiliate.pending_input AS p
+        WHERE p.kind = 'attached' AND p.state = 'waiting' AND p.due_at <= affiliate._now()
+          AND NOT EXISTS (SELECT FROM put_off AS e WHERE e.input_key = p.input_key AND e.input_id < p.input_id)
+        ORDER BY p.due_at, p.input_id LIMIT batch
     ), marked AS (
         SELECT r.*, (r.attachment, r.operation) IS DISTINCT FROM lag((r.attachment, r.operation)) OVER (ORDER BY r.input_id) AS is_first
         FROM ready AS r
