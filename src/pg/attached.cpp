@@ -145,7 +145,7 @@ Attachment &load_attachment(const std::string &id, Oid relation) {
         registered = true;
     }
     static Query *const query =
-        new Query("SELECT s.on_error = 'raise', s.mapped::text[], s.keys::text[], s.fact::oid, s.statement, s.claim"
+        new Query("SELECT s.mapped::text[], s.keys::text[], s.fact::oid, s.statement, s.claim"
                   " FROM affiliate._attached_statement($1, $2) AS s",
                   {TEXTOID, OIDOID});
     Attachment &attachment = attachments()[{id, relation}];
@@ -157,13 +157,12 @@ Attachment &load_attachment(const std::string &id, Oid relation) {
     try {
         Rows rows = query->read({make_text(id), ObjectIdGetDatum(relation)});
         Row const row = rows[0];
-        attachment.raises = row.boolean(0);
-        attachment.mapped = read_ints(row, 1);
-        attachment.keys = read_ints(row, 2);
-        attachment.fact = DatumGetObjectId(row.datum(3));
+        attachment.mapped = read_ints(row, 0);
+        attachment.keys = read_ints(row, 1);
+        attachment.fact = DatumGetObjectId(row.datum(2));
         // A plan notices changes of the table by itself. That of another statement is not freed: it may be running.
-        if (attachment.statement.text != row.text(4)) attachment.statement = {row.text(4), nullptr};
-        if (attachment.claim.text != row.text(5)) attachment.claim = {row.text(5), nullptr};
+        if (attachment.statement.text != row.text(3)) attachment.statement = {row.text(3), nullptr};
+        if (attachment.claim.text != row.text(4)) attachment.claim = {row.text(4), nullptr};
     } catch (...) {
         attachment.is_current = false;
         throw;
