@@ -336,7 +336,7 @@ AFFILIATE_FUNCTION(affiliate_attached) {
     AsOriginal const role;
     ErrorData *error = nullptr;
     if (TRIGGER_FIRED_BY_TRUNCATE(data.tg_event)) {
-        if (raises) keep_truncate(id, data.tg_relation);
+        if (raises) keep_truncate(id, data.tg_relation, true);
         else if (!try_to_keep([&](bool writes) { keep_truncate(id, data.tg_relation, writes); }, &error)) lose(id, *error);
         return PointerGetDatum(nullptr);
     }
