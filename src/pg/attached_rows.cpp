@@ -82,10 +82,12 @@ std::string text_argument(FunctionCallInfo fcinfo, int index) { return read_byte
 /// Fills `rows` with kept rows [begin, end).
 void populate(Relation relation, const std::vector<Datum> &images, std::size_t begin, std::size_t end, FirmRows &rows) {
     ImageReader const reader(relation);
+    AsMapper mapper; // types of the firm's may have checks of their own
     for (std::size_t i = begin; i < end; ++i) {
         rows.add(reader.read(images[i]));
         check_interrupts();
     }
+    mapper.restore();
 }
 
 std::string to_json(const std::vector<Rejected> &rejected) {
@@ -268,27 +270,37 @@ AFFILIATE_FUNCTION(affiliate_load_rows) {
 
 namespace {
 
+/// The texts that a query over the rows gives, in the present SpiSession.
+std::vector<std::string> ask(const std::string &query, const NamedRows &rows) {
+    const char *const text = query.c_str();
+    rows.offer();
+    if (call([text] { return SPI_execute(text, false, 0); }) != SPI_OK_SELECT)
+        throw core::Error("XX000", "a query about an attached table cannot be answered", query);
+    std::vector<std::string> result;
+    Rows found(SPI_tuptable, SPI_processed);
+    for (std::uint64_t i = 0; i < found.size(); ++i) result.push_back(found[i].text(0));
+    return result;
+}
+
 /// What the comparison of the attachment says about each of `count` rows, as the text of a JSON array. `fill` gives rows.
 template <class Fill> std::string compare_with_facts(const std::string &id, Relation relation, std::size_t count, bool all, Fill fill) {
-    static Query *const query = new Query("SELECT affiliate._attached_comparison($1, $2, $3)", {TEXTOID, OIDOID, BOOLOID});
+    static Query *const query = new Query("SELECT affiliate._attached_comparison($1, $2)", {TEXTOID, BOOLOID});
     Datum const all_rows = BoolGetDatum(all);
     AsOwner owner;
-    std::string const statement =
-        query->read({make_text(id), ObjectIdGetDatum(RelationGetRelid(relation)), all_rows})[0].text(0);
+    std::string const statement = query->read({make_text(id), all_rows})[0].text(0);
     owner.restore();
     std::string json;
     auto const compare = [&](std::size_t begin, std::size_t end) {
+        Attachment &mapping = attachment(id, RelationGetRelid(relation));
         InMapping in_mapping;
         SpiSession session;
         FirmRows rows(relation);
         fill(begin, end, rows);
-        SPIPlanPtr plan = nullptr;
-        std::uint64_t const found = rows.run(statement.c_str(), plan);
+        NamedRows mapped = map_rows(mapping.mapping, rows);
         std::string part;
-        Rows result(SPI_tuptable, found);
-        for (std::uint64_t i = 0; i < found; ++i) part += (part.empty() ? "" : ", ") + result[i].text(0);
+        for (const std::string &row : ask(statement, mapped)) part += (part.empty() ? "" : ", ") + row;
+        mapped.close();
         rows.close();
-        call([plan] { SPI_freeplan(plan); });
         session.close();
         in_mapping.restore();
         json += (json.empty() || part.empty() ? "" : ", ") + part;
@@ -320,21 +332,20 @@ AFFILIATE_FUNCTION(affiliate_compare_rows) {
 
 /// _gone_keys(attachment, relation, query): keys of facts of the attachment of which the caller's query finds no row.
 AFFILIATE_FUNCTION(affiliate_gone_keys) {
-    static Query *const query = new Query("SELECT affiliate._attached_gone($1, $2)", {TEXTOID, OIDOID});
+    static Query *const query = new Query("SELECT affiliate._attached_gone($1)", {TEXTOID});
     std::string const id = text_argument(fcinfo, 0);
     Opened relation(PG_GETARG_OID(1));
     SpiSession session;
     FirmRows rows(relation.get());
     read_all(text_argument(fcinfo, 2), relation.get(), rows);
-    AsOwner owner;
-    std::string const statement = query->read({make_text(id), PG_GETARG_DATUM(1)})[0].text(0);
-    owner.restore();
-    std::vector<std::string> keys;
-    InMapping in_mapping; // expressions of others, whoever calls
-    SPIPlanPtr plan = nullptr;
-    std::uint64_t const found = rows.run(statement.c_str(), plan);
-    Rows result(SPI_tuptable, found);
-    for (std::uint64_t i = 0; i < found; ++i) keys.push_back(result[i].text(0));
+    Attachment &mapping = attachment(id, RelationGetRelid(relation.get()));
+    InMapping in_mapping;
+    std::string const statement = query->read({make_text(id)})[0].text(0);
+    NamedRows mapped = map_rows(mapping.key_mapping, rows);
+    SpiSession asking;
+    std::vector<std::string> const keys = ask(statement, mapped);
+    asking.close();
+    mapped.close();
     in_mapping.restore();
     rows.close();
     session.close();

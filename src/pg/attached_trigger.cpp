@@ -295,6 +295,7 @@ void take_in(const std::string &id, Changes &changes) {
     const char *why = nullptr;
     Attachment *const attachment = try_to_know(id, RelationGetRelid(changes.relation()), &why);
     if (why == nullptr) why = why_not_in_transaction();
+    if (attachment != nullptr && !attachment->is_of_it) return;
     ErrorData *error = nullptr;
     if (why == nullptr && attachment != nullptr && count_subtransaction() &&
         try_in_subtransaction([&] { why = make_facts_enclosed(*attachment, changes); }, &error) && why == nullptr)
@@ -308,7 +309,8 @@ void take_in_or_raise(const std::string &id, Changes &changes) {
     Oid const relation = RelationGetRelid(changes.relation());
     const char *why = why_not_in_transaction();
     if (why == nullptr) {
-        if ((why = make_facts(attachment(id, relation), changes)) == nullptr) return;
+        Attachment &known = attachment(id, relation);
+        if (!known.is_of_it || (why = make_facts(known, changes)) == nullptr) return;
         changes.rewind();
     }
     const Attachment *const known = known_attachment(id, relation);

@@ -214,7 +214,7 @@ COMMENT ON FUNCTION affiliate._read_columns(regclass, text, jsonb, text) IS 'Che
 --| `schema.table:kind` unless `name` gives another.
 --|
 --| Expressions name columns of the row; all else (functions, types, tables in subqueries) with its schema, unless it is PostgreSQL's own.
---| They are evaluated as role `affiliate_owner`, which needs rights on what they use. They may not be volatile. A time
+--| They are evaluated as role `affiliate_mapping`, which needs rights on what they use. They may not be volatile. A time
 --| without zone needs one: `created_at AT TIME ZONE 'UTC'`. A table with one date only maps it as `date`: it is then the time of
 --| whatever the row says, and of the sale's completion when it says that.
 --|

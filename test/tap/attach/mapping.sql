@@ -53,13 +53,13 @@ SELECT is(pg_temp.refusal($$SELECT affiliate.attach('firm.payments', 'transactio
     'AF050 | the mapping of "filter" cannot be used: it is a integer and must be a boolean | Cast it, for example (..)::boolean.', 'a filter that is none');
 SELECT is(pg_temp.refusal($$SELECT pg_temp.attach('status', 'word(state)')$$) LIKE 'AF050 | the mapping of "status" cannot be used: function word(text) does not exist at character 1 |%', true, 'names are not looked up in the path');
 SELECT is(pg_temp.refusal($$SELECT pg_temp.attach('status', 'firm.word(state)')$$),
-    'AF050 | the mapping of "status" cannot be used: permission denied for schema firm at character 1 | Mappings are evaluated as role affiliate_owner: grant it what they use.', 'rights');
-GRANT USAGE ON SCHEMA firm TO affiliate_owner;
+    'AF050 | the mapping of "status" cannot be used: permission denied for schema firm at character 1 | Mappings are evaluated as role affiliate_mapping: grant it what they use.', 'rights');
+GRANT USAGE ON SCHEMA firm TO affiliate_mapping;
 SELECT is(pg_temp.refusal($$SELECT pg_temp.attach('status', 'firm.word(state)')$$),
     '42501 | permission denied for function word | ', 'rights on the function');
-GRANT EXECUTE ON FUNCTION firm.word(text) TO affiliate_owner;
+GRANT EXECUTE ON FUNCTION firm.word(text) TO affiliate_mapping;
 SELECT is(pg_temp.refusal($$SELECT pg_temp.attach('status', 'firm.word(state)')$$), 'accepted', 'granted');
-GRANT SELECT ON firm.users TO affiliate_owner;
+GRANT SELECT ON firm.users TO affiliate_mapping;
 SELECT is(pg_temp.refusal($$SELECT pg_temp.attach('customer_id', '(SELECT u.public_id FROM firm.users AS u WHERE u.id = payments.user_id)')$$), 'accepted', 'another table');
 INSERT INTO firm.users VALUES (7, 'cus_7');
 INSERT INTO firm.payments (id, user_id, total_cents, coupon) VALUES (1, 7, 10000, 'ANN');

@@ -45,7 +45,7 @@ INSERT INTO payments (id, user_id, total_cents, coupon) VALUES (2, 8, 10000, 'AN
 RESET SESSION AUTHORIZATION;
 SET LOCAL search_path = public;
 SELECT is((SELECT metadata || jsonb_build_object('status', status) FROM affiliate.transaction WHERE transaction_id = '2'),
-    '{"status": "completed", "as": "affiliate_owner", "at": "2025-06-15 10:00:00+00"}'::jsonb, 'expressions have the path, zone and date style of attach()');
+    '{"status": "completed", "as": "affiliate_mapping", "at": "2025-06-15 10:00:00+00"}'::jsonb, 'expressions have the path, zone and date style of attach()');
 SELECT is(current_setting('DateStyle') || ' ' || current_setting('TimeZone'), 'German, DMY Asia/Tokyo', 'the session keeps its own');
 SELECT is_empty($$SELECT * FROM affiliate.pending_input$$, 'nothing had to be kept');
 

@@ -1,11 +1,11 @@
--- Expressions of mappings are evaluated as affiliate_owner, whoever asks; what an administrator gives is checked.
+-- Expressions of mappings are evaluated as affiliate_mapping, whoever asks; what an administrator gives is checked.
 BEGIN;
 SELECT plan(10);
 \ir _firm.sql
-GRANT USAGE ON SCHEMA firm TO affiliate_owner;
+GRANT USAGE ON SCHEMA firm TO affiliate_mapping;
 CREATE FUNCTION firm.guarded(id bigint) RETURNS text LANGUAGE plpgsql STABLE AS $$
 BEGIN
-    IF current_user <> 'affiliate_owner' THEN
+    IF current_user <> 'affiliate_mapping' THEN
         RAISE EXCEPTION 'a mapping is evaluated as %', current_user;
     END IF;
     RETURN id::text;
