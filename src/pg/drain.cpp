@@ -125,6 +125,7 @@ struct Statements {
                  " SELECT DISTINCT 'customer', customer_id, 'news of a transaction' FROM known",
                  {}};
     Query attached_rows{"SELECT affiliate._drain_attached($1)", {INT4OID}};
+    Query remember_names{"SELECT affiliate._remember_names()", {}};
     Query new_partitions{"SELECT attachment, relation FROM affiliate._new_partitions()", {}};
     Query watch_partition{"SELECT affiliate._make_attached_triggers($1, $2)", {TEXTOID, OIDOID}};
     Query jobs_may_run{"SELECT affiliate._jobs_may_run()", {}};
@@ -227,6 +228,7 @@ std::int64_t watch_partitions() {
     std::int64_t watched = 0;
     std::vector<std::pair<std::string, Oid>> found;
     on_tables([&] {
+        statements().remember_names.read({});
         Rows rows = statements().new_partitions.read({});
         for (std::uint64_t i = 0; i < rows.size(); ++i) found.emplace_back(rows[i].text(0), DatumGetObjectId(rows[i].datum(1)));
     });

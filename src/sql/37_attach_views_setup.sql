@@ -47,7 +47,7 @@ BEGIN
             UPDATE affiliate.attachment AS a
             SET relation_id = attached.relation, backfill = a.backfill - 'relation' - 'file' - CASE WHEN a.backfill ->> 'state' = 'running' THEN '{block,blocks}'::text[] ELSE '{}' END,
                 known_columns = (SELECT jsonb_object_agg(k.key, k.value || coalesce(jsonb_build_object('number', n.attnum), '{}')) FROM jsonb_each(a.known_columns) AS k
-                                 LEFT JOIN pg_attribute AS n ON n.attrelid = attached.relation AND n.attname = k.key AND NOT n.attisdropped)
+                                 LEFT JOIN pg_attribute AS n ON n.attrelid = attached.relation AND n.attname = coalesce(k.value ->> 'name', k.key) AND NOT n.attisdropped)
             WHERE a.attachment_id = attached.attachment_id;
         END IF;
         PERFORM affiliate._make_attached_triggers(attached.attachment_id, r.relation) FROM affiliate._attached_relations(attached.attachment_id) AS r (relation);

@@ -172,40 +172,45 @@ $$;
 COMMENT ON FUNCTION affiliate._fact_fields(text) IS 'The fields of a fact that a mapping may give, and their types.';
 
 -- The columns of a table as a mapping finds them: by number and type, whether it reads them, whether the key does.
-CREATE FUNCTION affiliate._read_columns(attached_table regclass, of_kind text, fields jsonb, filter text) RETURNS jsonb
+CREATE FUNCTION affiliate._read_columns(attached_table regclass, row_name text, of_kind text, fields jsonb, filter text) RETURNS jsonb
 LANGUAGE plpgsql STABLE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     spec record;
-    alias text := (SELECT c.relname FROM pg_class AS c WHERE c.oid = attached_table);
     field record;
     mapped integer[] := '{}';
     keys integer[] := '{}';
     found integer[];
+    money_column text;
 BEGIN
     SELECT * INTO STRICT spec FROM affiliate._attachment_kinds() AS k WHERE k.kind = of_kind;
     FOR field IN SELECT f.field, f.type, fields ->> f.field AS expression FROM affiliate._fact_fields(spec.fact) AS f WHERE fields ? f.field LOOP
-        found := affiliate._check_expression(attached_table, alias, field.field, field.expression, field.type);
+        found := affiliate._check_expression(attached_table, row_name, field.field, field.expression, field.type);
         mapped := mapped || found;
         IF field.field = ANY (spec.keys) AND of_kind <> 'event' THEN -- a row that says something else is another event
             keys := keys || found;
         END IF;
     END LOOP;
     IF filter IS NOT NULL THEN
-        mapped := mapped || affiliate._check_expression(attached_table, alias, 'filter', filter, 'boolean');
+        mapped := mapped || affiliate._check_expression(attached_table, row_name, 'filter', filter, 'boolean');
     END IF;
     -- a generated column changes with those it is made of
     SELECT mapped || coalesce(array_agg(d.refobjsubid), '{}') INTO mapped
     FROM pg_attrdef AS f JOIN pg_depend AS d ON d.classid = 'pg_attrdef'::regclass AND d.objid = f.oid AND d.refobjid = f.adrelid AND d.refobjsubid <> f.adnum
     JOIN pg_attribute AS a ON a.attrelid = f.adrelid AND a.attnum = f.adnum AND a.attgenerated <> ''
     WHERE f.adrelid = attached_table AND f.adnum = ANY (mapped);
+    SELECT min(a.attname) INTO money_column FROM pg_attribute AS a WHERE a.attrelid = attached_table AND a.atttypid = 'money'::regtype AND a.attnum = ANY (mapped);
+    IF money_column IS NOT NULL THEN
+        PERFORM affiliate._refuse_mapping(format('column "%s" is of type money', money_column),
+            'What it is as a number depends on lc_monetary of each session: make it a numeric, or map another column.');
+    END IF;
     RETURN (SELECT jsonb_object_agg(a.attname, jsonb_build_object('number', a.attnum, 'type', format_type(a.atttypid, a.atttypmod),
                        'mapped', a.attnum = ANY (mapped) OR 0 = ANY (mapped), 'key', a.attnum = ANY (keys)))
             FROM pg_attribute AS a WHERE a.attrelid = attached_table AND a.attnum > 0 AND NOT a.attisdropped);
 END
 $$;
-COMMENT ON FUNCTION affiliate._read_columns(regclass, text, jsonb, text) IS 'Checks the expressions of a mapping; the columns of the table, and which of them it reads.';
+COMMENT ON FUNCTION affiliate._read_columns(regclass, text, text, jsonb, text) IS 'Checks the expressions of a mapping; the columns of the table, and which of them it reads.';
 
 --| Makes a table of the firm a source of facts: from now on each row that is written to it becomes a sale, refund, dispute,
 --| customer, account, click or event, and what follows is settled in the same transaction. `columns` gives an SQL expression
@@ -244,11 +249,11 @@ BEGIN
     WHERE c.oid = attach.attached_table;
     id := coalesce(attach.name, format('%s.%s:%s', of_schema, of_table, attach.kind));
     fields := affiliate._complete_mapping(attach.kind, attach.columns);
-    INSERT INTO affiliate.attachment AS a (attachment_id, relation_id, table_schema, table_name, kind, fields, filter, known_columns, on_error, capture)
-    VALUES (id, attach.attached_table, of_schema, of_table, attach.kind, fields, attach.filter,
-            affiliate._read_columns(attach.attached_table, attach.kind, fields, attach.filter), attach.on_error, attach.capture)
+    -- known_columns are filled in, and expressions checked, by the trigger of the table
+    INSERT INTO affiliate.attachment AS a (attachment_id, relation_id, table_schema, table_name, row_name, kind, fields, filter, known_columns, on_error, capture)
+    VALUES (id, attach.attached_table, of_schema, of_table, of_table, attach.kind, fields, attach.filter, '{}', attach.on_error, attach.capture)
     ON CONFLICT (attachment_id) DO UPDATE SET relation_id = excluded.relation_id, table_schema = excluded.table_schema, table_name = excluded.table_name,
-        kind = excluded.kind, fields = excluded.fields, filter = excluded.filter, known_columns = excluded.known_columns, on_error = excluded.on_error,
+        row_name = excluded.row_name, kind = excluded.kind, fields = excluded.fields, filter = excluded.filter, known_columns = excluded.known_columns, on_error = excluded.on_error,
         capture = excluded.capture, attached_at = excluded.attached_at, attached_by = excluded.attached_by, detached_at = NULL,
         backfill = CASE WHEN (a.kind, a.fields, a.filter, a.relation_id) IS NOT DISTINCT FROM (excluded.kind, excluded.fields, excluded.filter, excluded.relation_id)
                         THEN a.backfill END;
@@ -262,6 +267,36 @@ END
 $$;
 COMMENT ON FUNCTION affiliate.attach(regclass, text, jsonb, text, text, text, text) IS
     'Makes a table of the firm a source of facts, by an SQL expression over its row for each field.';
+
+-- Whatever writes an attachment: its expressions are checked, and it is the owner of the table who says what becomes of its rows.
+CREATE FUNCTION affiliate._check_attachment() RETURNS trigger
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    is_ours constant boolean := current_user = 'affiliate_owner' OR (SELECT r.rolsuper FROM pg_roles AS r WHERE r.rolname = current_user);
+    owner constant oid := (SELECT c.relowner FROM pg_class AS c WHERE c.oid = NEW.relation_id);
+BEGIN
+    IF TG_OP = 'UPDATE' AND to_jsonb(NEW) - 'backfill' = to_jsonb(OLD) - 'backfill' THEN
+        RETURN NEW;
+    END IF;
+    IF owner IS NOT NULL AND NOT is_ours AND NOT pg_has_role(owner, 'USAGE') THEN
+        RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege', MESSAGE = format('must be owner of table %s', NEW.relation_id::regclass),
+            DETAIL = 'What becomes of its rows is for its owner to say.', SCHEMA = TG_TABLE_SCHEMA, TABLE = TG_TABLE_NAME;
+    END IF;
+    -- setup() and the drain follow a table that was restored or renamed
+    IF TG_OP = 'INSERT' OR (NEW.kind, NEW.fields, NEW.filter, NEW.row_name) IS DISTINCT FROM (OLD.kind, OLD.fields, OLD.filter, OLD.row_name)
+        OR NOT is_ours AND (NEW.relation_id, NEW.known_columns) IS DISTINCT FROM (OLD.relation_id, OLD.known_columns) THEN
+        IF owner IS NULL THEN
+            RAISE EXCEPTION USING ERRCODE = 'AF053', MESSAGE = format('attachment %s names no table', affiliate._quoted(NEW.attachment_id)),
+                HINT = 'affiliate.attach() writes attachments.', SCHEMA = TG_TABLE_SCHEMA, TABLE = TG_TABLE_NAME;
+        END IF;
+        NEW.known_columns := affiliate._read_columns(NEW.relation_id, NEW.row_name, NEW.kind, NEW.fields, NEW.filter);
+    END IF;
+    RETURN NEW;
+END
+$$;
+COMMENT ON FUNCTION affiliate._check_attachment() IS 'Trigger of attachment: checks the expressions of a mapping, and that the table belongs to who writes it.';
 
 CREATE FUNCTION affiliate._check_attach(attached_table regclass, kind text, columns jsonb, on_error text, capture text, name text) RETURNS void
 LANGUAGE plpgsql STABLE PARALLEL SAFE

@@ -37,7 +37,7 @@ BEGIN
         FROM affiliate.attachment AS a
         CROSS JOIN jsonb_each(a.known_columns) AS k
         LEFT JOIN pg_attribute AS r ON r.attrelid = root AND NOT r.attisdropped
-              AND CASE WHEN root = a.relation_id THEN r.attnum = (k.value ->> 'number')::smallint ELSE r.attname = k.key END
+              AND CASE WHEN root = a.relation_id THEN r.attnum = (k.value ->> 'number')::smallint ELSE r.attname = coalesce(k.value ->> 'name', k.key) END
         LEFT JOIN pg_attribute AS n ON n.attrelid = relation AND NOT n.attisdropped AND n.attname = r.attname
         WHERE a.attachment_id = attachment
         ORDER BY k.key
@@ -80,7 +80,7 @@ BEGIN
         SELECT format('(SELECT %s FROM new_rows AS n) AS %I%s',
                       (SELECT string_agg(format('%s AS %I', coalesce('(' || affiliate._generation(relation, c.name_now) || ')', format('n.%I', c.name_now)), c.name), ', ')
                        FROM affiliate._attached_columns(attachment, relation) AS c),
-                      a.table_name, coalesce(E' WHERE (' || a.filter || E'\n)', ''))
+                      a.row_name, coalesce(E' WHERE (' || a.filter || E'\n)', ''))
         FROM affiliate.attachment AS a WHERE a.attachment_id = attachment);
 END
 $$;

@@ -8,7 +8,7 @@ CREATE TABLE firm.odd (
     id integer PRIMARY KEY, gone integer, meta jsonb, raw json, document firm.document, tags text[], pair firm.pair, price money, lasts interval, bytes bytea,
     ratio double precision, span int4range, bits bit(4), fixed char(5), amounts numeric(10,2)[], "user" name, "Odd ""one""" timestamptz);
 ALTER TABLE firm.odd DROP COLUMN gone;
-SELECT affiliate.attach('firm.odd', 'transaction', '{"transaction_id": "id", "customer_id": "id", "amount": "price::numeric", "status": "''paid''",
+SELECT affiliate.attach('firm.odd', 'transaction', '{"transaction_id": "id", "customer_id": "id", "amount": "amounts[1]", "status": "''paid''",
     "coupon_codes": "ARRAY[meta ->> ''coupon'', raw ->> ''x'', document ->> ''y'', (pair).b]", "metadata": "to_jsonb(odd) - ''id''"}');
 INSERT INTO firm.odd VALUES (1, '{"coupon": "ANN", "n": [1, null]}', '{"x":  "Y", "x": "Z"}', '{"y": "q\\\"r"}', '{a,NULL,"NULL","q,r"}', '(1,"x,y")', 12.34, '1 day -2 hours', '\x00ff',
     0.1::double precision + 0.2, '[1,3)', '1010', 'ab', '{1.50,NULL}', 'me', '2025-02-03 04:05:06.789+00');

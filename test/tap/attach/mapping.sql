@@ -1,6 +1,6 @@
 -- Mappings are checked when a table is attached.
 BEGIN;
-SELECT plan(22);
+SELECT plan(23);
 \ir _firm.sql
 CREATE FUNCTION pg_temp.attach(field text, expression text) RETURNS text LANGUAGE sql AS $$
     SELECT affiliate.attach('firm.payments', 'transaction', pg_temp.mapping() || jsonb_build_object(field, expression))
@@ -65,5 +65,8 @@ INSERT INTO firm.users VALUES (7, 'cus_7');
 INSERT INTO firm.payments (id, user_id, total_cents, coupon) VALUES (1, 7, 10000, 'ANN');
 SELECT is((SELECT customer_id FROM affiliate.transaction), 'cus_7', 'is looked up');
 SELECT is(pg_temp.refusal($$SELECT pg_temp.attach('metadata', 'to_jsonb(payments)')$$), 'accepted', 'the whole row');
+ALTER TABLE firm.payments ADD COLUMN price money;
+SELECT is(pg_temp.refusal($$SELECT pg_temp.attach('amount', 'price::numeric')$$),
+    'AF050 | column "price" is of type money | What it is as a number depends on lc_monetary of each session: make it a numeric, or map another column.', 'money');
 SELECT * FROM finish();
 ROLLBACK;

@@ -1,6 +1,6 @@
 -- Who may attach, and as whom mappings are evaluated.
 BEGIN;
-SELECT plan(17);
+SELECT plan(25);
 \ir _firm.sql
 CREATE ROLE affiliate_test_dba LOGIN IN ROLE affiliate_admin;
 CREATE ROLE affiliate_test_app LOGIN;
@@ -49,11 +49,55 @@ SELECT is((SELECT metadata || jsonb_build_object('status', status) FROM affiliat
 SELECT is(current_setting('DateStyle') || ' ' || current_setting('TimeZone'), 'German, DMY Asia/Tokyo', 'the session keeps its own');
 SELECT is_empty($$SELECT * FROM affiliate.pending_input$$, 'nothing had to be kept');
 
+-- the table of attachments: what is written there is checked as attach() does
+SET LOCAL SESSION AUTHORIZATION affiliate_test_dba;
+SELECT throws_like($$UPDATE affiliate.attachment SET fields = fields || '{"amount": "1) FROM x; SELECT (1"}'$$, 'the mapping of "amount" cannot be used: syntax error%', 'expressions are checked');
+SELECT lives_ok($$UPDATE affiliate.attachment SET known_columns = '{}'$$, 'columns are what they are');
+SELECT is((SELECT count(*) FROM affiliate.attachment, jsonb_each(known_columns) AS k WHERE k.value ->> 'mapped' = 'true'), 6::bigint, 'whatever is written there');
+SELECT throws_ok($$INSERT INTO affiliate.attachment (attachment_id, relation_id, table_schema, table_name, row_name, kind, fields, known_columns, on_error, capture)
+    SELECT 'theirs', 'firm.theirs'::regclass, table_schema, 'theirs', 'theirs', kind, fields, '{}', on_error, capture FROM affiliate.attachment$$, '42501', 'must be owner of table firm.theirs', 'of his own tables');
+RESET SESSION AUTHORIZATION;
+SELECT affiliate.attach('firm.theirs', 'transaction', mapping) FROM wanted;
+SET LOCAL SESSION AUTHORIZATION affiliate_test_dba;
+SELECT throws_ok($$UPDATE affiliate.attachment SET detached_at = now() WHERE attachment_id = 'firm.theirs:transaction'$$, '42501', NULL, 'nor are those of others let go of');
+RESET SESSION AUTHORIZATION;
+
+-- functions and types of an application, which may replace them at any time
+SET LOCAL SESSION AUTHORIZATION affiliate_test_app;
+CREATE DOMAIN firm.cents AS bigint;
+CREATE TABLE firm.carts (id integer PRIMARY KEY, buyer text, total firm.cents);
+CREATE FUNCTION firm.evil(bigint) RETURNS boolean LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO firm.seen SELECT current_user, bool_or(has_table_privilege(c.oid, 'SELECT')), bool_or(has_table_privilege(c.oid, 'INSERT, UPDATE, DELETE'))
+    FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace WHERE n.nspname = 'affiliate' AND c.relname IN ('entry', 'transaction', 'commission', 'customer_pii');
+    RETURN true;
+END
+$$;
+CREATE TABLE firm.seen (who text, reads boolean, writes boolean);
+GRANT INSERT ON firm.seen TO PUBLIC;
+RESET SESSION AUTHORIZATION;
+GRANT USAGE ON SCHEMA firm TO affiliate_mapping;
+SELECT affiliate.attach('firm.carts', 'transaction', '{"transaction_id": "''cart-'' || id", "customer_id": "buyer", "amount": "total", "status": "''paid''"}');
+SET LOCAL SESSION AUTHORIZATION affiliate_test_app;
+ALTER DOMAIN firm.cents ADD CHECK (firm.evil(VALUE));
+RESET SESSION AUTHORIZATION;
+SET LOCAL pg_affiliate.mode = 'queue';
+SET LOCAL SESSION AUTHORIZATION affiliate_test_app;
+INSERT INTO firm.carts VALUES (1, 'x', 100);
+RESET SESSION AUTHORIZATION;
+SET LOCAL pg_affiliate.mode = 'on';
+TRUNCATE firm.seen;
+SELECT affiliate.drain(1000);
+SELECT is((SELECT string_agg(DISTINCT concat_ws(' ', who, reads, writes), ', ') FROM firm.seen), 'affiliate_mapping f f', 'run as a role that may nothing');
+SELECT is((SELECT amount FROM affiliate.transaction WHERE transaction_id = 'cart-1'), 100::numeric, 'the row is a fact');
+SELECT is_empty($$SELECT a.privilege_type FROM pg_class AS c, aclexplode(c.relacl) AS a WHERE c.relnamespace = 'affiliate'::regnamespace AND a.grantee = 'affiliate_mapping'::regrole
+    AND NOT (c.relname, a.privilege_type) = ('transaction_status', 'SELECT')$$, 'of our tables it reads the status words, and which sale is in which program and currency');
+
 -- what an expression may not do: it is a security-restricted operation
 CREATE FUNCTION public.sneaky(text) RETURNS text LANGUAGE plpgsql STABLE AS $$BEGIN PERFORM pg_catalog.set_config('role', 'affiliate_admin', false); RETURN $1; END$$;
 SELECT affiliate.attach('firm.payments', 'transaction', mapping || '{"status": "public.sneaky(''completed'')"}') FROM wanted;
 INSERT INTO firm.payments (id, user_id, total_cents, coupon) VALUES (3, 8, 10000, 'ANN');
-SELECT matches((SELECT reason FROM affiliate.pending_input), 'cannot set parameter "role" within security-', 'no other role');
+SELECT matches((SELECT reason FROM affiliate.pending_input WHERE payload #>> '{after,id}' = '3'), 'cannot set parameter "role" within security-', 'no other role');
 SELECT is(current_user, session_user, 'the role is what it was');
 SELECT is((SELECT count(*) FROM firm.payments), 3::bigint, 'and the sale is made');
 SELECT * FROM finish();
