@@ -14,7 +14,7 @@ namespace affiliate::pg {
 
 namespace {
 
-constexpr std::size_t kKeyBytesMax = 1000; // of input_key, which is indexed
+constexpr std::size_t kKeyBytesMax = 1000; // of input_key
 
 RowTable &pending_input() {
     static RowTable *const table =
@@ -45,12 +45,21 @@ std::vector<int> primary_key(Relation relation) {
 
 } // namespace
 
+/// Whether two values are stored outside of their rows, at one place: an UPDATE leaves there what it does not touch.
+static bool is_same_toast(const FormData_pg_attribute &attribute, Datum one, Datum other) noexcept {
+    if (attribute.attlen != -1) return false;
+    const void *const left = DatumGetPointer(one), *const right = DatumGetPointer(other);
+    return VARATT_IS_EXTERNAL_ONDISK(left) && VARATT_IS_EXTERNAL_ONDISK(right) &&
+           std::memcmp(left, right, VARSIZE_EXTERNAL(left)) == 0;
+}
+
 bool differs(TupleTableSlot *row, TupleTableSlot *other, int column) {
     return call([=] {
         Form_pg_attribute const attribute = TupleDescAttr(row->tts_tupleDescriptor, column - 1);
         if (attribute->attisdropped) return false;
         bool was_null = false, is_null = false;
         Datum const old_value = slot_getattr(row, column, &was_null), new_value = slot_getattr(other, column, &is_null);
+        if (!was_null && !is_null && is_same_toast(*attribute, old_value, new_value)) return false;
         return was_null != is_null || (!was_null && !datum_image_eq(old_value, new_value, attribute->attbyval, attribute->attlen));
     });
 }
@@ -156,10 +165,12 @@ HeapTuple ImageReader::read(Datum image) const {
 KeptRows::KeptRows(std::string attachment, Relation relation)
     : attachment_(std::move(attachment)), images_(relation), writer_(pending_input()) {}
 
-std::string KeptRows::input_key(TupleTableSlot *row) const {
-    std::string const key = row == nullptr ? std::string() : images_.key(row);
-    return attachment_ + " " + (key.size() > kKeyBytesMax ? std::string() : key);
+std::string input_key(const std::string &attachment, const RowImages &images, TupleTableSlot *row) {
+    std::string const key = row == nullptr ? std::string() : images.key(row);
+    return attachment + " " + (key.size() > kKeyBytesMax ? std::string() : key);
 }
+
+std::string KeptRows::input_key(TupleTableSlot *row) const { return pg::input_key(attachment_, images_, row); }
 
 void KeptRows::add(const char *operation, TupleTableSlot *before, TupleTableSlot *after, const char *state, const char *reason) {
     std::string payload = "{\"attachment\": ";

@@ -50,6 +50,9 @@ private:
 /// Whether a column, by its number, has another value in the other row.
 bool differs(TupleTableSlot *row, TupleTableSlot *other, int column);
 
+/// Under which input_key a row of an attachment is kept; `row` may be nullptr.
+std::string input_key(const std::string &attachment, const RowImages &images, TupleTableSlot *row);
+
 /// Writes rows into pending_input.
 class KeptRows {
 public:
@@ -58,8 +61,6 @@ public:
     void add(const char *operation, TupleTableSlot *before, TupleTableSlot *after, const char *state, const char *reason);
     /// Under which input_key a row is kept.
     std::string input_key(TupleTableSlot *row) const;
-    bool has_key() const noexcept { return images_.has_key(); }
-    const std::vector<int> &key_columns() const noexcept { return images_.key_columns(); }
     std::size_t size() const noexcept { return writer_.size(); }
     /// In a SpiSession, as owner.
     void write();

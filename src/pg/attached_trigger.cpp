@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: PostgreSQL
 // Triggers on the firm's own tables: rows become facts, or are kept as they are. Nothing here fails, blocks or delays the
 // firm's statement, unless the table was attached with on_error => 'raise'.
+#include <algorithm>
 #include <optional>
 #include <string_view>
 
@@ -21,7 +22,7 @@ namespace {
 
 constexpr std::size_t kAtOnceFirst = 1000;     // rows made facts by one statement of ours, where time is limited; then twice as many
 constexpr std::size_t kKeptAtOnce = 1000;      // rows kept by one insert
-constexpr std::size_t kLookedUpMost = 1000;    // rows of which is asked whether earlier states of theirs are kept
+constexpr std::size_t kLookedUpMost = 1000;    // rows that are asked about, and kept ones that they are compared with
 constexpr core::Duration kLockWaitMax = 50'000; // microseconds, where the budget is unlimited
 
 const char *operation_of(const TriggerData &data) {
@@ -94,6 +95,13 @@ public:
         return false;
     }
     bool is_update() const { return TRIGGER_FIRED_BY_UPDATE(data_.tg_event); }
+    /// Whether any of the rows is news.
+    bool is_news(const std::vector<int> &columns) {
+        bool found = false;
+        while (!found && next()) found = has_changed(columns);
+        rewind();
+        return found;
+    }
     Relation relation() const { return data_.tg_relation; }
     const char *operation() const { return operation_of(data_); }
 
@@ -162,32 +170,39 @@ void keep_truncate(const std::string &id, Relation relation, bool writes) {
 
 // At once --------------------------------------------------------------------------------------------------------
 
-/// Whether earlier states of the rows are kept: these must not overtake them.
-bool is_any_kept(const std::string &id, Changes &changes) {
-    static IndexRead *const waiting = new IndexRead("pending_input", "pending_input_attached_idx", {"input_id"});
-    FreshSnapshot snapshot;
-    bool const is_any = waiting->has_more_than("waiting", 0);
-    snapshot.close();
-    if (!is_any) return false;
-    SpiSession session;
-    KeptRows const names(id, changes.relation());
-    std::vector<std::string> keys{names.input_key(nullptr)};
-    while (names.has_key() && changes.next() && keys.size() <= kLookedUpMost) {
-        keys.push_back(names.input_key(changes.after()));
-        if (changes.before() != nullptr && changes.has_changed(names.key_columns())) keys.push_back(names.input_key(changes.before()));
+/// The names under which rows are kept, so far as they are few; else they go by that of the attachment.
+std::vector<std::string> kept_names(const std::string &id, Changes &changes) {
+    ImageSettings settings(changes.relation());
+    RowImages const images(changes.relation());
+    std::vector<std::string> names;
+    while (images.has_key() && names.size() <= kLookedUpMost && changes.next()) {
+        names.push_back(input_key(id, images, changes.after()));
+        if (changes.before() != nullptr && changes.has_changed(images.key_columns())) names.push_back(input_key(id, images, changes.before()));
     }
-    bool const is_complete = names.has_key() && keys.size() <= kLookedUpMost;
     changes.rewind();
-    static Query *const query = new Query("SELECT 1 FROM affiliate.pending_input AS p WHERE p.kind = 'attached' AND p.state = 'waiting'"
-                                          " AND p.input_key = ANY ($1) LIMIT 1",
-                                          {TEXTARRAYOID});
-    static Query *const query_any = new Query("SELECT 1 FROM affiliate.pending_input AS p WHERE p.kind = 'attached' AND p.state = 'waiting'"
-                                              " AND p.input_key >= $1 || ' ' AND p.input_key < $1 || '!'"
-                                              " AND p.payload ->> 'attachment' = $1 LIMIT 1",
-                                              {TEXTOID});
-    bool const is_kept = is_complete ? query->read({make_text_array(keys)}).size() > 0
-                                     : query_any->read({make_text(id)}).size() > 0;
-    session.close();
+    settings.restore();
+    if (!images.has_key() || names.size() > kLookedUpMost) names.clear();
+    std::sort(names.begin(), names.end());
+    return names;
+}
+
+/// Whether earlier states of the rows are kept, or so many rows that it takes long to find out: these must not be overtaken.
+bool is_any_kept(const std::string &id, Changes &changes) {
+    static IndexRead *const waiting = new IndexRead("pending_input", "pending_input_attached_idx", {"input_key"});
+    FreshSnapshot snapshot;
+    bool is_kept = false;
+    if (waiting->has_more_than("waiting", 0)) {
+        std::vector<std::string> const names = kept_names(id, changes);
+        std::string const unnamed = id + " ";
+        std::size_t seen = 0;
+        waiting->each({"waiting"}, [&](const Row &row) {
+            std::string const key = row.text(0);
+            is_kept = ++seen > kLookedUpMost || key == unnamed || (names.empty() && key.starts_with(unnamed)) ||
+                      std::binary_search(names.begin(), names.end(), key);
+            return !is_kept;
+        });
+    }
+    snapshot.close();
     return is_kept;
 }
 
@@ -297,7 +312,7 @@ void take_in(const std::string &id, Changes &changes) {
     const char *why = nullptr;
     Attachment *const attachment = try_to_know(id, RelationGetRelid(changes.relation()), &why);
     if (why == nullptr) why = why_not_in_transaction();
-    if (attachment != nullptr && !attachment->is_of_it) return;
+    if (attachment != nullptr && (!attachment->is_of_it || !changes.is_news(attachment->mapped))) return;
     ErrorData *error = nullptr;
     if (why == nullptr && attachment != nullptr && count_subtransaction() &&
         try_in_subtransaction([&] { why = make_facts_enclosed(*attachment, changes); }, &error) && why == nullptr)

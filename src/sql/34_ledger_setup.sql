@@ -142,7 +142,12 @@ BEGIN
         recorded_by text NOT NULL DEFAULT session_user,
         CONSTRAINT pending_input_state_check CHECK (state IN ('waiting', 'rejected'))
     );
-    PERFORM affiliate._create_index('pending_input_key_idx', $index$CREATE INDEX pending_input_key_idx ON affiliate.pending_input (kind, input_key)$index$);
+    IF to_regclass('affiliate.pending_input_key_idx') IS NOT NULL THEN -- of 0.1.0
+        DROP INDEX affiliate.pending_input_key_idx;
+    END IF;
+    -- not for what statements of the firm wait for
+    PERFORM affiliate._create_index('pending_input_name_idx', $index$CREATE INDEX pending_input_name_idx ON affiliate.pending_input (kind, input_key)
+        WHERE kind <> 'attached'$index$);
     COMMENT ON TABLE affiliate.pending_input IS 'News that cannot be understood or placed yet, kept in plain sight with the reason.';
 
     CREATE TABLE IF NOT EXISTS affiliate.settle_queue (

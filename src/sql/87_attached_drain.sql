@@ -268,13 +268,18 @@ CREATE FUNCTION affiliate._review_deleted(attachment text, compared jsonb, input
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+    opened bigint;
 BEGIN
-    PERFORM affiliate._open_review('row_deleted', c.row #>> '{stored,customer_id}', c.row ->> 'key',
-        jsonb_build_object('attachment', attachment, 'row', c.row -> 'expected', 'stored', c.row -> 'stored'), 'normal')
+    WITH back AS MATERIALIZED (
+        SELECT p.input_key, max(p.input_id) AS input_id FROM affiliate.pending_input AS p
+        WHERE p.kind = 'attached' AND p.state = 'waiting' AND p.input_key = ANY (input_keys) AND p.payload ->> 'operation' = 'insert' GROUP BY p.input_key
+    )
+    SELECT count(affiliate._open_review('row_deleted', c.row #>> '{stored,customer_id}', c.row ->> 'key',
+        jsonb_build_object('attachment', attachment, 'row', c.row -> 'expected', 'stored', c.row -> 'stored'), 'normal')) INTO opened
     FROM jsonb_array_elements(compared) WITH ORDINALITY AS c (row, n)
     WHERE c.row ->> 'problem' IS DISTINCT FROM 'missing' AND c.row ->> 'problem' IS DISTINCT FROM 'unreadable'
-      AND NOT EXISTS (SELECT FROM affiliate.pending_input AS p WHERE p.kind = 'attached' AND p.state = 'waiting'
-                      AND p.input_key = input_keys[c.n] AND p.input_id > input_ids[c.n] AND p.payload ->> 'operation' = 'insert');
+      AND NOT EXISTS (SELECT FROM back AS b WHERE b.input_key = input_keys[c.n] AND b.input_id > input_ids[c.n]);
 END
 $$;
 COMMENT ON FUNCTION affiliate._review_deleted(text, jsonb, bigint[], text[]) IS 'Opens a review for each fact whose row was deleted.';
