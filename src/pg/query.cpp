@@ -68,7 +68,7 @@ void LocalSettings::restore() {
 }
 
 IndexPlans::IndexPlans() {
-    for (const char *name : {"enable_seqscan", "enable_hashjoin", "enable_mergejoin"}) set(name, "off");
+    for (const char *name : {"enable_seqscan", "enable_hashjoin", "enable_mergejoin", "jit"}) set(name, "off");
 }
 
 AsOwner::AsOwner(Oid user, int more) {

@@ -98,7 +98,7 @@ private:
 };
 
 /// While it lives, plans use the indexes whatever the statistics say: a freshly truncated table would otherwise be read
-/// whole for every batch.
+/// whole for every batch. Nor are they compiled, which the cost of a scan that is forbidden would bring about.
 class IndexPlans : public LocalSettings {
 public:
     IndexPlans();
