@@ -32,6 +32,10 @@ std::vector<int> read_ints(const Row &row, int column) {
     return result;
 }
 
+bool is_set_to(const char *setting, const char *value) {
+    return std::strcmp(call([setting] { return GetConfigOption(setting, false, false); }), value) == 0;
+}
+
 SPIPlanPtr prepare(const char *statement) {
     SPIPlanPtr const plan = call([statement] {
         SPIPlanPtr const made = SPI_prepare(statement, 0, nullptr);
@@ -106,12 +110,18 @@ InMapping::Pinned::Pinned() {
                                                  {"TimeZone", "UTC"},
                                                  {"DateStyle", "ISO, MDY"},
                                                  {"IntervalStyle", "postgres"},
-                                                 {"extra_float_digits", "1"}};
-    for (const auto &[name, value] : kPinned) {
-        const char *const setting = name;
-        const char *const present = call([setting] { return GetConfigOption(setting, false, false); });
-        if (std::strcmp(present, value) != 0) set(name, value);
-    }
+                                                 {"extra_float_digits", "1"},
+                                                 {"array_nulls", "on"},
+                                                 {"xmloption", "content"},
+                                                 {"standard_conforming_strings", "on"},
+                                                 {"bytea_output", "hex"},
+                                                 {"jit", "off"}}; // compiling takes longer than the firm's statement may wait
+    for (const auto &[name, value] : kPinned)
+        if (!is_set_to(name, value)) set(name, value);
+}
+
+InImages::InImages() {
+    if (!is_set_to("lc_monetary", "C")) set("lc_monetary", "C");
 }
 
 InMapping::InMapping() = default;

@@ -45,7 +45,7 @@ struct Attachment {
     std::vector<int> keys;     ///< and of those that the key of the fact is made of
     Oid fact = InvalidOid;     ///< the table that the facts go to
     std::string statement;
-    SPIPlanPtr plan = nullptr, populate = nullptr; ///< of the statement; of the one that reads kept rows
+    SPIPlanPtr plan = nullptr; ///< of the statement
 };
 
 /// nullptr where it has to be loaded.
@@ -71,6 +71,13 @@ private:
     };
     AsOwner owner_{SECURITY_RESTRICTED_OPERATION};
     Pinned settings_;
+};
+
+/// The settings under which a row becomes an image, and an image a row, inside of an InMapping. Money is another number
+/// where the currency has other decimals: expressions read it as the session does, images as if there were two.
+class InImages : public LocalSettings {
+public:
+    InImages();
 };
 
 /// While one lives, triggers fire as in an ordinary session: in the worker of a subscription those of our facts would not.

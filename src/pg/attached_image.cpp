@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: PostgreSQL
 #include "pg/attached_image.hpp"
 
+#include <cstring>
+
 #include "core/json.hpp"
 #include "pg/settings.hpp"
 
@@ -99,6 +101,47 @@ std::string RowImages::key(TupleTableSlot *row) const {
         core::append_json(result, value == nullptr ? "" : value);
     }
     return result;
+}
+
+ImageReader::ImageReader(Relation relation) : descriptor_(RelationGetDescr(relation)) {
+    TupleDesc const descriptor = descriptor_;
+    auto const count = static_cast<std::size_t>(descriptor->natts + 1);
+    FmgrInfo *const input = input_ = call([count] { return static_cast<FmgrInfo *>(palloc0(sizeof(FmgrInfo) * count)); });
+    Oid *const element = element_ = call([count] { return static_cast<Oid *>(palloc0(sizeof(Oid) * count)); });
+    call([=] {
+        for (int i = 0; i < descriptor->natts; ++i) {
+            Oid function = InvalidOid;
+            if (TupleDescAttr(descriptor, i)->attisdropped) continue;
+            getTypeInputInfo(TupleDescAttr(descriptor, i)->atttypid, &function, &element[i]);
+            fmgr_info(function, &input[i]);
+        }
+    });
+}
+
+Datum ImageReader::row(Datum image) const {
+    TupleDesc const descriptor = descriptor_;
+    FmgrInfo *const input = input_;
+    const Oid *const element = element_;
+    return call([=] {
+        Jsonb *const object = DatumGetJsonbP(image);
+        auto const count = static_cast<std::size_t>(descriptor->natts + 1);
+        Datum *const values = static_cast<Datum *>(palloc0(sizeof(Datum) * count));
+        bool *const nulls = static_cast<bool *>(palloc0(sizeof(bool) * count));
+        for (int i = 0; i < descriptor->natts; ++i) {
+            Form_pg_attribute const attribute = TupleDescAttr(descriptor, i);
+            const char *const name = NameStr(attribute->attname);
+            JsonbValue *const found =
+                attribute->attisdropped
+                    ? nullptr
+                    : getKeyJsonValueFromContainer(&object->root, name, static_cast<int>(std::strlen(name)), nullptr);
+            nulls[i] = found == nullptr || found->type == jbvNull;
+            if (nulls[i]) continue;
+            char *const text = found->type == jbvString ? pnstrdup(found->val.string.val, static_cast<Size>(found->val.string.len))
+                                                        : JsonbToCString(nullptr, &JsonbValueToJsonb(found)->root, 0);
+            values[i] = InputFunctionCall(&input[i], text, element[i], attribute->atttypmod);
+        }
+        return HeapTupleGetDatum(heap_form_tuple(descriptor, values, nulls));
+    });
 }
 
 KeptRows::KeptRows(std::string attachment, Relation relation)

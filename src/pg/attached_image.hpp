@@ -28,6 +28,19 @@ private:
     std::vector<int> key_columns_;
 };
 
+/// Reads such objects: the same rows again.
+class ImageReader {
+public:
+    explicit ImageReader(Relation relation);
+    /// A value of the table's row type, in InImages; columns that the image does not have are null.
+    Datum row(Datum image) const;
+
+private:
+    TupleDesc descriptor_;
+    FmgrInfo *input_; ///< of each column
+    Oid *element_;    ///< what its input function wants to know
+};
+
 /// Whether a column, by its number, has another value in the other row.
 bool differs(TupleTableSlot *row, TupleTableSlot *other, int column);
 

@@ -79,31 +79,15 @@ std::vector<Datum> read_array(Datum array) {
 
 std::string text_argument(FunctionCallInfo fcinfo, int index) { return read_bytes(PG_GETARG_DATUM(index)); }
 
-/// Fills `rows` with kept rows [begin, end).
-void populate(Attachment &attachment, Relation relation, const std::vector<Datum> &images, std::size_t begin, std::size_t end,
-              FirmRows &rows) {
-    Oid const types[] = {relation->rd_rel->reltype, JSONBOID};
-    const Oid *const argument_types = types;
-    if (attachment.populate == nullptr)
-        attachment.populate = call([argument_types] {
-            SPIPlanPtr const plan =
-                SPI_prepare("SELECT pg_catalog.jsonb_populate_record($1, $2)", 2, const_cast<Oid *>(argument_types));
-            if (plan != nullptr) SPI_keepplan(plan);
-            return plan;
-        });
-    SPIPlanPtr const plan = attachment.populate;
+/// Fills `rows` with kept rows [begin, end), inside of an InMapping.
+void populate(Relation relation, const std::vector<Datum> &images, std::size_t begin, std::size_t end, FirmRows &rows) {
+    InImages in_images;
+    ImageReader const reader(relation);
     for (std::size_t i = begin; i < end; ++i) {
-        Datum values[] = {0, images[i]};
-        Datum *const arguments = values;
-        Datum const row = call([plan, arguments] {
-            if (SPI_execute_plan(plan, arguments, "n ", true, 1) != SPI_OK_SELECT || SPI_processed != 1) return Datum{0};
-            bool is_null = false;
-            return SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &is_null);
-        });
-        if (row == 0) throw core::Error("XX000", "a kept row cannot be read");
-        rows.add(row);
+        rows.add(reader.row(images[i]));
         check_interrupts();
     }
+    in_images.restore();
 }
 
 std::string to_json(const std::vector<Rejected> &rejected) {
@@ -139,6 +123,7 @@ void add_all(const std::vector<Datum> &all, std::size_t begin, std::size_t end, 
 /// Keeps rows that could not become facts, with the reason of each.
 void keep_rejected(const std::string &id, Relation relation, const std::vector<Datum> &rows, const std::vector<Rejected> &rejected) {
     InMapping as_owner;
+    InImages in_images;
     SpiSession session;
     KeptRows kept(id, relation);
     TupleDesc const descriptor = RelationGetDescr(relation);
@@ -151,6 +136,7 @@ void keep_rejected(const std::string &id, Relation relation, const std::vector<D
     if (kept.size() > 0) kept.write();
     call([slot] { ExecDropSingleTupleTableSlot(slot); });
     session.close();
+    in_images.restore();
     as_owner.restore();
 }
 
@@ -175,7 +161,7 @@ AFFILIATE_FUNCTION(affiliate_apply_images) {
                 while (next < end && arrived_at.at(next) == arrived_at[begin]) ++next;
                 ArrivedAt const then(DatumGetTimestampTz(arrived_at[begin]));
                 rows.clear();
-                populate(mapping, relation.get(), images, begin, next, rows);
+                populate(relation.get(), images, begin, next, rows);
                 write_facts(mapping, rows);
             }
             rows.close();
@@ -283,8 +269,7 @@ AFFILIATE_FUNCTION(affiliate_compare_images) {
     SpiSession session;
     std::string const json = compare_with_facts(id, relation.get(), images.size(), true,
                                                 [&](std::size_t begin, std::size_t end, FirmRows &rows) {
-                                                    Attachment &mapping = attachment(id, RelationGetRelid(relation.get()));
-                                                    populate(mapping, relation.get(), images, begin, end, rows);
+                                                    populate(relation.get(), images, begin, end, rows);
                                                 });
     session.close();
     relation.close();
@@ -304,9 +289,11 @@ std::string preview(const std::string &id, Relation relation, Datum row) {
         return made;
     });
     core::JsonObject result;
-    InMapping for_image;
+    InMapping as_owner;
+    InImages in_images;
     result.add_json("row", RowImages(relation).image(slot));
-    for_image.restore();
+    in_images.restore();
+    as_owner.restore();
     call([slot] { ExecDropSingleTupleTableSlot(slot); });
     std::string const facts = compare_with_facts(
         id, relation, 1, true, [row](std::size_t, std::size_t, FirmRows &rows) { rows.add(row); });

@@ -104,6 +104,7 @@ void keep(const std::string &id, Changes &changes, const std::vector<int> &colum
     NeverWait const never_wait;
     for (bool is_done = false; !is_done;) {
         InMapping as_owner;
+        InImages in_images;
         SpiSession session; // its memory is freed for each batch
         KeptRows kept(id, changes.relation());
         while (kept.size() < kKeptAtOnce && !is_done) {
@@ -113,6 +114,7 @@ void keep(const std::string &id, Changes &changes, const std::vector<int> &colum
         }
         if (kept.size() > 0) kept.write();
         session.close();
+        in_images.restore();
         as_owner.restore();
     }
 }
