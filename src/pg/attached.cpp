@@ -146,7 +146,7 @@ Attachment &load_attachment(const std::string &id, Oid relation) {
         registered = true;
     }
     static Query *const query =
-        new Query("SELECT s.on_error = 'raise', s.mapped::text[], s.keys::text[], s.fact::oid, s.statement"
+        new Query("SELECT s.mapped::text[], s.keys::text[], s.fact::oid, s.statement"
                   " FROM affiliate._attached_statement($1, $2) AS s",
                   {TEXTOID, OIDOID});
     Attachment &attachment = attachments()[{id, relation}];
@@ -158,12 +158,11 @@ Attachment &load_attachment(const std::string &id, Oid relation) {
     try {
         Rows rows = query->read({make_text(id), ObjectIdGetDatum(relation)});
         Row const row = rows[0];
-        attachment.raises = row.boolean(0);
-        attachment.mapped = read_ints(row, 1);
-        attachment.keys = read_ints(row, 2);
-        attachment.fact = DatumGetObjectId(row.datum(3));
+        attachment.mapped = read_ints(row, 0);
+        attachment.keys = read_ints(row, 1);
+        attachment.fact = DatumGetObjectId(row.datum(2));
         // Its plan notices changes of the table by itself. That of another statement is not freed: it may be running.
-        if (std::string statement = row.text(4); attachment.statement != statement) {
+        if (std::string statement = row.text(3); attachment.statement != statement) {
             attachment.statement = std::move(statement);
             attachment.plan = nullptr;
         }

@@ -40,7 +40,6 @@ struct Attachment {
     std::string id;
     Oid relation = InvalidOid; ///< whose rows: the attached table, or a partition of it
     bool is_current = false;
-    bool raises = false;       ///< on_error is raise
     std::vector<int> mapped;   ///< numbers of the columns that the mapping reads
     std::vector<int> keys;     ///< and of those that the key of the fact is made of
     Oid fact = InvalidOid;     ///< the table that the facts go to

@@ -2,6 +2,7 @@
 // Triggers on the firm's own tables: rows become facts, or are kept as they are. Nothing here fails, blocks or delays the
 // firm's statement, unless the table was attached with on_error => 'raise'.
 #include <optional>
+#include <string_view>
 
 #include "pg/attached.hpp"
 #include "pg/attached_image.hpp"
@@ -162,7 +163,8 @@ void fill(FirmRows &rows, std::size_t most, Changes &changes, const Attachment &
     while (rows.size() < most && changes.next()) {
         if (!changes.has_changed(attachment.mapped)) continue;
         if (changes.is_update() && changes.has_changed(attachment.keys))
-            throw core::Error("AF011", "the key of a row was changed");
+            throw core::Error("AF011", "the key of a row was changed", "Its fact keeps the key that it has.",
+                              "Undo the change, or attach with on_error => 'capture', which opens a review instead.");
         rows.add(changes.after());
     }
 }
@@ -256,18 +258,24 @@ void take_in(const std::string &id, Changes &changes) {
     const char *why = nullptr;
     Attachment *const attachment = try_to_know(id, RelationGetRelid(changes.relation()), &why);
     if (why == nullptr) why = why_not_in_transaction();
-    if (why == nullptr && attachment != nullptr && attachment->raises) {
-        why = make_facts(*attachment, changes);
-        if (why == nullptr) return;
-        changes.rewind();
-        return keep(id, changes, attachment->mapped, why);
-    }
     ErrorData *error = nullptr;
     if (why == nullptr && attachment != nullptr && count_subtransaction() &&
         try_in_subtransaction([&] { why = make_facts_enclosed(*attachment, changes); }, &error) && why == nullptr)
         return;
     if (error != nullptr) why = error->message;
     keep_or_lose(id, changes, attachment, why != nullptr ? why : "many statements in one transaction");
+}
+
+/// The same where an error is the statement's.
+void take_in_or_raise(const std::string &id, Changes &changes) {
+    Oid const relation = RelationGetRelid(changes.relation());
+    const char *why = why_not_in_transaction();
+    if (why == nullptr) {
+        if ((why = make_facts(attachment(id, relation), changes)) == nullptr) return;
+        changes.rewind();
+    }
+    const Attachment *const known = known_attachment(id, relation);
+    keep(id, changes, known != nullptr ? known->mapped : all_columns(changes.relation()), why);
 }
 
 /// Whether a row trigger's or a statement's changes are none at all.
@@ -279,22 +287,31 @@ bool is_empty(const TriggerData &data) {
 
 } // namespace
 
-/// AFTER trigger on the firm's tables; its argument names the attachment.
+/// AFTER trigger on the firm's tables; its arguments: the attachment, and on_error where that is not capture.
 AFFILIATE_FUNCTION(affiliate_attached) {
     const TriggerData &data = trigger_data(fcinfo);
-    if (data.tg_trigger->tgnargs != 1)
-        throw core::Error("39P01", "the trigger of an attached table has one argument", {}, "affiliate.attach() makes it.");
+    int const arguments = data.tg_trigger->tgnargs;
+    if (arguments < 1 || arguments > 2)
+        throw core::Error("39P01", "the trigger of an attached table has one argument or two", {}, "affiliate.attach() makes it.");
+    bool const raises = arguments == 2 && std::string_view(data.tg_trigger->tgargs[1]) == "raise";
     std::string const id = data.tg_trigger->tgargs[0];
     if (is_empty(data)) return PointerGetDatum(nullptr);
     AsOriginal const role;
     ErrorData *error = nullptr;
     if (TRIGGER_FIRED_BY_TRUNCATE(data.tg_event)) {
-        if (!try_while_possible([&] { keep_truncate(id, data.tg_relation); }, &error)) lose(id, *error);
+        if (raises) keep_truncate(id, data.tg_relation);
+        else if (!try_while_possible([&] { keep_truncate(id, data.tg_relation); }, &error)) lose(id, *error);
         return PointerGetDatum(nullptr);
     }
     Changes changes(data);
-    if (TRIGGER_FIRED_BY_DELETE(data.tg_event)) keep_or_lose(id, changes, nullptr, "DELETE");
-    else take_in(id, changes);
+    if (TRIGGER_FIRED_BY_DELETE(data.tg_event)) {
+        if (raises) keep(id, changes, {}, "DELETE");
+        else keep_or_lose(id, changes, nullptr, "DELETE");
+    } else if (raises) {
+        take_in_or_raise(id, changes);
+    } else {
+        take_in(id, changes);
+    }
     changes.close();
     return PointerGetDatum(nullptr);
 }

@@ -45,7 +45,7 @@ COMMENT ON FUNCTION affiliate._try_mapping(text, oid) IS 'Makes facts of no rows
 CREATE FUNCTION affiliate._attached() RETURNS trigger
     LANGUAGE c VOLATILE PARALLEL UNSAFE
     AS 'MODULE_PATHNAME', 'affiliate_attached';
-COMMENT ON FUNCTION affiliate._attached() IS 'Trigger of attached tables: makes facts of their rows, or keeps them. Its argument is the attachment.';
+COMMENT ON FUNCTION affiliate._attached() IS 'Trigger of attached tables: makes facts of their rows, or keeps them. Its arguments are the attachment and, where it is not capture, on_error.';
 
 -- Tables whose rows cannot be watched, with the tables that can.
 CREATE FUNCTION affiliate._require_attachable(attached_table regclass) RETURNS void
@@ -286,7 +286,8 @@ AS $$
 BEGIN
     RETURN QUERY
     SELECT format('pg_affiliate_%s_%s', a.attachment_no, w.event),
-           format('%s ON %s %s EXECUTE FUNCTION affiliate._attached(%L)', w.event_clause, relation::regclass, w.row_clause, a.attachment_id),
+           format('%s ON %s %s EXECUTE FUNCTION affiliate._attached(%L%s)', w.event_clause, relation::regclass, w.row_clause, a.attachment_id,
+                  CASE a.on_error WHEN 'raise' THEN ', ''raise''' END),
            a.capture = 'row_always'
     FROM affiliate.attachment AS a
     JOIN (VALUES

@@ -86,7 +86,7 @@ $$;
 COMMENT ON FUNCTION affiliate._attached_rows(text, oid) IS 'The FROM clause of the statements of an attachment.';
 
 --  A fact is written as any program of the firm would write it, and its triggers do the rest.
-CREATE FUNCTION affiliate._attached_statement(attachment text, relation oid, OUT on_error text, OUT mapped integer[], OUT keys integer[], OUT fact regclass, OUT statement text)
+CREATE FUNCTION affiliate._attached_statement(attachment text, relation oid, OUT mapped integer[], OUT keys integer[], OUT fact regclass, OUT statement text)
 LANGUAGE plpgsql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -96,9 +96,8 @@ DECLARE
     has_source boolean;
 BEGIN
     PERFORM affiliate._require_attachment(attachment);
-    SELECT a.on_error, a.fields, k.fact, k.keys, coalesce(a.backfill ->> 'state' = 'running', false) AS is_backfilling INTO STRICT spec
+    SELECT a.fields, k.fact, k.keys, coalesce(a.backfill ->> 'state' = 'running', false) AS is_backfilling INTO STRICT spec
     FROM affiliate.attachment AS a JOIN affiliate._attachment_kinds() AS k USING (kind) WHERE a.attachment_id = attachment;
-    on_error := spec.on_error;
     fact := format('affiliate.%I', spec.fact)::regclass;
     -- while a backfill is on its way every UPDATE is news
     SELECT array_agg(c.number ORDER BY c.number) FILTER (WHERE c.is_mapped OR spec.is_backfilling), array_agg(c.number ORDER BY c.number) FILTER (WHERE c.is_key) INTO mapped, keys
