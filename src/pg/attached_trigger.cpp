@@ -21,7 +21,7 @@ namespace {
 constexpr std::size_t kAtOnceFirst = 1000;     // rows made facts by one statement of ours, where time is limited; then twice as many
 constexpr std::size_t kKeptAtOnce = 1000;      // rows kept by one insert
 constexpr std::size_t kLookedUpMost = 1000;    // rows of which is asked whether earlier states of theirs are kept
-constexpr core::Duration kLockWaitMax = 50'000; // microseconds, where the budget is unlimited
+constexpr core::Duration kLockWaitMax = 50'000; // microseconds, for locks that nobody foresaw, where no budget ends before
 
 const char *operation_of(const TriggerData &data) {
     if (TRIGGER_FIRED_BY_INSERT(data.tg_event)) return "insert";
@@ -103,6 +103,7 @@ std::vector<int> all_columns(Relation relation) {
 /// Keeps the rows that are left in `changes`, but for those that have not changed in any of the columns.
 void keep(const std::string &id, Changes &changes, const std::vector<int> &columns, const char *reason) {
     NeverWait const never_wait;
+    WaitAtMost const net(GetCurrentTimestamp() + kLockWaitMax); // for the sequence
     for (bool is_done = false; !is_done;) {
         InMapping as_owner;
         InImages in_images;
@@ -122,6 +123,7 @@ void keep(const std::string &id, Changes &changes, const std::vector<int> &colum
 
 void keep_truncate(const std::string &id, Relation relation) {
     NeverWait const never_wait;
+    WaitAtMost const net(GetCurrentTimestamp() + kLockWaitMax);
     InMapping as_owner;
     SpiSession session;
     KeptRows kept(id, relation);
@@ -202,11 +204,12 @@ const char *make_facts_enclosed(Attachment &attachment, Changes &changes) {
 // Never failing --------------------------------------------------------------------------------------------------
 
 /// Not even kept: counted and logged, once for a transaction. affiliate.reconcile() finds the rows.
-void lose(const std::string &id, const ErrorData &why) {
+void lose(const std::string &id, const char *why) {
     static LocalTransactionId logged = InvalidLocalTransactionId;
     ErrorData *error = nullptr;
     try_in_subtransaction(
         [] {
+            WaitAtMost const net(GetCurrentTimestamp() + kLockWaitMax);
             Oid const sequence =
                 call([] { return get_relname_relid("attached_rows_lost", get_namespace_oid("affiliate", false)); });
             if (OidIsValid(sequence)) call([sequence] { nextval_internal(sequence, false); });
@@ -215,26 +218,50 @@ void lose(const std::string &id, const ErrorData &why) {
     LocalTransactionId const now = local_transaction_id();
     if (logged == now) return;
     logged = now;
-    const char *const name = id.c_str(), *const message = why.message;
+    const char *const name = id.c_str();
     call([=] {
-        ereport(LOG, (errmsg("pg_affiliate could not keep rows of attachment \"%s\"", name), errdetail("%s", message),
+        ereport(LOG, (errmsg("pg_affiliate could not keep rows of attachment \"%s\"", name), errdetail("%s", why),
                       errhint("SELECT * FROM affiliate.reconcile('%s', repair => true) brings their latest state.", name)));
     });
 }
 
-/// Runs `f` in a subtransaction as long as there may be more of them; then without, where an error is the statement's.
-template <class F> bool try_while_possible(F f, ErrorData **error) {
-    *error = nullptr;
-    if (count_subtransaction()) return try_in_subtransaction(f, error);
-    f();
-    return true;
+/// Takes the lock that keeping needs, until the end of the transaction. Returns why not, or nullptr.
+const char *lock_pending_input() {
+    Oid const table = call([] {
+        Oid const schema = get_namespace_oid("affiliate", true);
+        return OidIsValid(schema) ? get_relname_relid("pending_input", schema) : InvalidOid;
+    });
+    if (!OidIsValid(table)) return "table \"affiliate.pending_input\" is missing";
+    return call([table] { return ConditionalLockRelationOid(table, RowExclusiveLock); }) ? nullptr : "affiliate.pending_input is locked";
+}
+
+/// Keeps rows by `f`, which may be called twice, or loses them. It runs in a subtransaction as long as there may be more of
+/// them. After that it is tried in one that is rolled back, which costs other sessions nothing, and done without one.
+template <class F> void keep_or_lose(const std::string &id, F f) {
+    ErrorData *error = nullptr;
+    if (count_subtransaction()) {
+        if (!try_in_subtransaction(f, &error)) lose(id, error->message);
+        return;
+    }
+    if (const char *const why = lock_pending_input()) return lose(id, why);
+    bool is_possible = false;
+    try_in_subtransaction(
+        [&] {
+            f();
+            is_possible = true;
+            throw core::Error("AF000", "undone");
+        },
+        &error);
+    if (is_possible) f();
+    else lose(id, error->message);
 }
 
 void keep_or_lose(const std::string &id, Changes &changes, const Attachment *attachment, const char *reason) {
     std::vector<int> const columns = attachment != nullptr ? attachment->mapped : all_columns(changes.relation());
-    ErrorData *error = nullptr;
-    changes.rewind();
-    if (!try_while_possible([&] { keep(id, changes, columns, reason); }, &error)) lose(id, *error);
+    keep_or_lose(id, [&] {
+        changes.rewind();
+        keep(id, changes, columns, reason);
+    });
 }
 
 /// What is attached, if that can be known without failing; `*why` says why not.
@@ -297,10 +324,9 @@ AFFILIATE_FUNCTION(affiliate_attached) {
     std::string const id = data.tg_trigger->tgargs[0];
     if (is_empty(data)) return PointerGetDatum(nullptr);
     AsOriginal const role;
-    ErrorData *error = nullptr;
     if (TRIGGER_FIRED_BY_TRUNCATE(data.tg_event)) {
         if (raises) keep_truncate(id, data.tg_relation);
-        else if (!try_while_possible([&] { keep_truncate(id, data.tg_relation); }, &error)) lose(id, *error);
+        else keep_or_lose(id, [&] { keep_truncate(id, data.tg_relation); });
         return PointerGetDatum(nullptr);
     }
     Changes changes(data);
