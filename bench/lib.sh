@@ -148,6 +148,57 @@ report_seconds() {
     say "${got%% *} 0.000000"
 }
 
+# firm_tables: the firm's own tables, attached, and the sales as rows of them in $PAYMENTS.
+firm_tables() {
+    sales_file
+    psql_quiet -f "$BENCH/sql/attached.sql" >/dev/null
+    PAYMENTS=$SERVER_DIR/payments.copy
+    psql_quiet -f "$BENCH/sql/payments.sql" >"$PAYMENTS"
+    chmod a+r "$PAYMENTS"
+}
+
+# firm_fresh: the firm's tables empty, which is none of our business.
+firm_fresh() {
+    psql_quiet -c "SET session_replication_role = replica" -c "TRUNCATE firm.payments, firm.payments_raise, firm.payments_bare" \
+        -c "VACUUM firm.payments" -c "VACUUM firm.payments_raise" -c "VACUUM firm.payments_bare"
+}
+
+# firm_customers: the firm's tables, and customers who are owned.
+firm_customers() {
+    firm_tables
+    CUSTOMERS=40000
+    psql_quiet -c "SET client_min_messages = warning" -c "DROP SCHEMA IF EXISTS bench_owned CASCADE"
+    psql_value -v affiliates=$AFFILIATES -v customers=$CUSTOMERS -v purchases="${PURCHASES:-3}" -f "$BENCH/sql/insert_latency.sql" >/dev/null
+    logs_new
+}
+
+# insert_in_turn BASELINE OURS: INSERTs by these scripts in turn, one client; "mean median" latency of the baseline.
+insert_in_turn() {
+    local order script time=0
+    rm -f "$LOGS"/log.*
+    for order in "$1 $2" "$2 $1"; do
+        for script in $order; do
+            fresh affiliate
+            firm_fresh
+            psql_value -c "SELECT bench.restore('bench_owned', 'affiliate', bench.written_tables())" >/dev/null
+            vacuum_tables affiliate "VACUUM ANALYZE"
+            pgbench_log "$script" 1 -T "$SECONDS_EACH" --random-seed=$((++time)) -D customers=$CUSTOMERS -f "$BENCH/pgbench/$script.sql" || return 1
+            nothing_kept "$MODE"
+        done
+    done
+    of_log "$1" | cut -d ' ' -f 1,2
+}
+
+# nothing_kept MODE: rows that were not taken in at once are another measurement; in mode queue all are.
+nothing_kept() {
+    [ "$(psql_value -c "SELECT count(*) FROM affiliate.pending_input WHERE reason <> 'mode $1'")" = 0 ] || die "rows were kept: $(psql_value -c "SELECT reason, count(*) FROM affiliate.pending_input GROUP BY reason")"
+}
+
+# latency_result: what alternate() found out about latencies in microseconds.
+latency_result() {
+    report "ours $(printf '%.0f' "$(median "${OURS[@]}")") us, baseline $(printf '%.0f' "$(median "${BASE[@]}")") us" "median latency"
+}
+
 # median NUMBER...
 median() { printf '%s\n' "$@" | sort -g | awk '{v[NR] = $1} END {print NR % 2 ? v[(NR + 1) / 2] : (v[NR / 2] + v[NR / 2 + 1]) / 2}'; }
 

@@ -94,13 +94,13 @@ DECLARE
 BEGIN
     EXECUTE replace($q$
         SELECT concat_ws(' ',
-            (SELECT format('transaction:%s,%s', count(*), sum(amount)) FROM @.transaction),
+            (SELECT format('transaction:%s,%s', count(*), trim_scale(sum(amount))) FROM @.transaction),
             (SELECT format('ownership:%s,%s', count(*),
                 sum(hashtextextended(concat_ws('|', customer_id, affiliate_no, begins_at, ends_at), 0)::numeric)) FROM @.ownership),
             (SELECT format('conversion:%s,%s', count(*),
-                sum(hashtextextended(concat_ws('|', transaction_id, state, affiliate_no, method, code, purchase_number, gross, version), 0)::numeric))
+                sum(hashtextextended(concat_ws('|', transaction_id, state, affiliate_no, method, code, purchase_number, trim_scale(gross), version), 0)::numeric))
              FROM @.conversion),
-            (SELECT format('conversion_entry:%s,%s', count(*), sum(gross)) FROM @.conversion_entry),
+            (SELECT format('conversion_entry:%s,%s', count(*), trim_scale(sum(gross))) FROM @.conversion_entry),
             (SELECT format('commission:%s,%s', count(*),
                 sum(hashtextextended(concat_ws('|', subject_id, affiliate_no, accrued, reversed, version), 0)::numeric)) FROM @.commission),
             (SELECT format('entry:%s,%s', count(*), sum(amount)) FROM @.entry))$q$, '@', quote_ident(schema_name))

@@ -21,3 +21,9 @@ COMMENT ON TYPE affiliate.counted_click IS 'A click as the rollups see it: with 
 CREATE TYPE affiliate.report_place AS (
     sale_day date, affiliate_no integer, conversion_type text, campaign_no integer, product_id text, country text, method text);
 COMMENT ON TYPE affiliate.report_place IS 'Where reports show a conversion, as one of its entries says.';
+
+CREATE TYPE affiliate.known_column AS (
+    ordinal integer, name text, word text, expression text, origin text, family text, labels text[], samples text[], seen bigint, nulls bigint,
+    least numeric, greatest numeric, has_emails boolean, target oid, target_column text, target_kind text, is_implied boolean,
+    is_key boolean, is_personal boolean, remark text, looked_up text);
+COMMENT ON TYPE affiliate.known_column IS 'What attach_suggest() knows of a column of a table, of a key in its JSON, or of a column of a row that it refers to.';

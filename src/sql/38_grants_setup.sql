@@ -127,7 +127,7 @@ DECLARE
     for_admins constant text[] := '{_concerned_program,_rulebook_scope,_rebuild_upline,_id_columns,_is_amount,_audit,_force_sync,_drain_failed,_jobs,_cron_hint,_rollup_failed,
         _attached,_attachment_kinds,_refuse_mapping,_check_expression,_try_mapping,_require_attachable,_complete_mapping,_fact_fields,_given_columns,_read_columns,
         _check_attach,_make_attached_triggers,_drop_attached_triggers,_require_attachment,
-        _attached_changed,_attached_files,_blocks_query,_blocks_of,_backfill_begin,_backfill_step,_load_rows,_compare_rows,_preview_rows,_facts_gone,_attached_rows,_attached_columns,_generation}';
+        _attached_changed,_attached_files,_blocks_query,_blocks_of,_backfill_begin,_backfill_step,_load_rows,_compare_rows,_preview_rows,_facts_gone,_attached_rows,_attached_columns,_generation,_field_expression}';
 BEGIN
     RETURN QUERY
     SELECT r.role_name
@@ -136,7 +136,8 @@ BEGIN
         ('affiliate_reader', function_name = ANY (for_readers)),
         ('affiliate_writer', function_name = ANY (for_writers)),
         ('affiliate_admin', (NOT is_trigger OR function_name = '_attached') AND function_name <> ALL (superusers_only || for_readers)
-            AND (function_name NOT LIKE '\_%' OR function_name = ANY (for_admins))),
+            AND (function_name NOT LIKE '\_%' OR function_name = ANY (for_admins)
+                 OR function_name LIKE '\_suggest\_%')), -- attach_suggest() runs with the rights of who asks
         (NULL, true)) AS r (role_name, may)
     WHERE r.may;
 END

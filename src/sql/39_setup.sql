@@ -131,6 +131,7 @@ BEGIN
             ('{refund_match}', 'matched_at', 'affiliate._now()'),
             ('{affiliate_position}', 'settled_at', 'affiliate._now()'),
             ('{adjustment}', 'requested_at', 'affiliate._now()'),
+            ('{attachment}', 'attached_at', 'affiliate._now()'),
             ('{review_case}', 'opened_at', 'affiliate._now()'),
             ('{suspension_decision}', 'decided_at', 'affiliate._now()'),
             ('{statement_payment}', 'paid_at', 'affiliate._now()')) AS w (table_names, column_name, expression)

@@ -201,7 +201,7 @@ DECLARE
     id text;
 BEGIN
     PERFORM affiliate._require_tables();
-    PERFORM affiliate._check_attach(attach.attached_table, attach.kind, attach.columns, attach.on_error, attach.capture);
+    PERFORM affiliate._check_attach(attach.attached_table, attach.kind, attach.columns, attach.on_error, attach.capture, attach.name);
     SELECT n.nspname, c.relname INTO STRICT of_schema, of_table FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
     WHERE c.oid = attach.attached_table;
     id := coalesce(attach.name, format('%s.%s:%s', of_schema, of_table, attach.kind));
@@ -225,7 +225,7 @@ $$;
 COMMENT ON FUNCTION affiliate.attach(regclass, text, jsonb, text, text, text, text) IS
     'Makes a table of the firm a source of facts, by an SQL expression over its row for each field.';
 
-CREATE FUNCTION affiliate._check_attach(attached_table regclass, kind text, columns jsonb, on_error text, capture text) RETURNS void
+CREATE FUNCTION affiliate._check_attach(attached_table regclass, kind text, columns jsonb, on_error text, capture text, name text) RETURNS void
 LANGUAGE plpgsql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -243,6 +243,8 @@ BEGIN
         PERFORM affiliate._refuse_argument('on_error', on_error, 'capture or raise');
     ELSIF capture IS NULL OR capture NOT IN ('statement', 'row_always') THEN
         PERFORM affiliate._refuse_argument('capture', capture, 'statement or row_always');
+    ELSIF name = '' OR octet_length(name) > 200 THEN
+        PERFORM affiliate._refuse_argument('name', name, '1 to 200 bytes, or leave it out');
     END IF;
     PERFORM affiliate._require_attachable(attached_table);
     -- a library that is loaded stays loaded, and the earlier one knows no such trigger
@@ -257,7 +259,7 @@ BEGIN
     END IF;
 END
 $$;
-COMMENT ON FUNCTION affiliate._check_attach(regclass, text, jsonb, text, text) IS 'Checks the arguments of attach(), and that all sessions can run its triggers.';
+COMMENT ON FUNCTION affiliate._check_attach(regclass, text, jsonb, text, text, text) IS 'Checks the arguments of attach(), and that all sessions can run its triggers.';
 
 -- The table and what hangs below it: rows may be written to a partition or a child by its own name.
 CREATE FUNCTION affiliate._attached_relations(attachment text) RETURNS SETOF oid

@@ -85,7 +85,18 @@ END
 $$;
 COMMENT ON FUNCTION affiliate._attached_rows(text, oid) IS 'The FROM clause of the statements of an attachment.';
 
---  A fact is written as any program of the firm would write it, and its triggers do the rest.
+-- Cents divided by 100.0 have sixteen zeros behind the point.
+CREATE FUNCTION affiliate._field_expression(expression text, type regtype) RETURNS text
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN format(CASE type WHEN 'numeric'::regtype THEN E'trim_scale((%s\n))' ELSE E'(%s\n)' END, expression);
+END
+$$;
+COMMENT ON FUNCTION affiliate._field_expression(text, regtype) IS 'The expression of a field as the statements have it.';
+
+-- A fact is written as any program of the firm would write it, and its triggers do the rest.
 CREATE FUNCTION affiliate._attached_statement(attachment text, relation oid, OUT mapped integer[], OUT keys integer[], OUT fact regclass, OUT statement text)
 LANGUAGE plpgsql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
@@ -103,12 +114,12 @@ BEGIN
     SELECT array_agg(c.number ORDER BY c.number) FILTER (WHERE c.is_mapped OR spec.is_backfilling), array_agg(c.number ORDER BY c.number) FILTER (WHERE c.is_key) INTO mapped, keys
     FROM affiliate._attached_columns(attachment, relation) AS c;
     has_source := NOT spec.fields ? 'source' AND EXISTS (SELECT FROM affiliate._fact_fields(spec.fact) AS f WHERE f.field = 'source');
-    SELECT string_agg(quote_ident(f.key), ', ') AS names, string_agg('(' || f.value || E'\n)', ', ') AS expressions,
+    SELECT string_agg(quote_ident(f.key), ', ') AS names, string_agg(affiliate._field_expression(f.value, f.type), ', ') AS expressions,
            string_agg(format('%I = excluded.%1$I', f.key), ', ') FILTER (WHERE f.key <> ALL (spec.keys)) AS changes,
            string_agg(format('f.%I', f.key), ', ') FILTER (WHERE f.key <> ALL (spec.keys)) AS before,
            string_agg(format('excluded.%I', f.key), ', ') FILTER (WHERE f.key <> ALL (spec.keys)) AS after
     INTO STRICT field
-    FROM (SELECT e.key, e.value FROM jsonb_each_text(spec.fields) AS e ORDER BY e.key) AS f;
+    FROM (SELECT e.key, e.value, k.type FROM jsonb_each_text(spec.fields) AS e JOIN affiliate._fact_fields(spec.fact) AS k ON k.field = e.key ORDER BY e.key) AS f;
     statement := format('INSERT INTO %s AS f (%s%s) SELECT %s%s FROM %s ON CONFLICT (%s) DO %s', fact,
         field.names, CASE WHEN has_source THEN ', source' ELSE '' END, field.expressions, CASE WHEN has_source THEN ', ' || quote_literal(attachment) ELSE '' END,
         affiliate._attached_rows(attachment, relation), array_to_string(spec.keys, ', '),
@@ -129,7 +140,7 @@ DECLARE
 BEGIN
     SELECT a.fields, k.fact, k.keys INTO STRICT spec
     FROM affiliate.attachment AS a JOIN affiliate._attachment_kinds() AS k USING (kind) WHERE a.attachment_id = attachment;
-    SELECT string_agg(format(E'(%s\n)::%s AS %I', f.expression, f.type, f.field), ', ') AS expressions,
+    SELECT string_agg(format('%s::%s AS %I', affiliate._field_expression(f.expression, f.type), f.type, f.field), ', ') AS expressions,
            string_agg(format('m.%I', f.field), ', ') AS expected, string_agg(format('f.%I', f.field), ', ') AS stored,
            string_agg(format('%L, f.%I', f.field, f.field), ', ') AS stored_members,
            string_agg(format('f.%I = m.%1$I', f.field), ' AND ') FILTER (WHERE f.field = ANY (spec.keys)) AS is_same,

@@ -17,5 +17,10 @@ CREATE TYPE affiliate.counted_click AS (
 CREATE TYPE affiliate.report_place AS (
     sale_day date, affiliate_no integer, conversion_type text, campaign_no integer, product_id text, country text, method text);
 
+CREATE TYPE affiliate.known_column AS (
+    ordinal integer, name text, word text, expression text, origin text, family text, labels text[], samples text[], seen bigint, nulls bigint,
+    least numeric, greatest numeric, has_emails boolean, target oid, target_column text, target_kind text, is_implied boolean,
+    is_key boolean, is_personal boolean, remark text, looked_up text);
+
 DROP FUNCTION affiliate._cron_hint(text, text);
 DROP FUNCTION affiliate._drain_job();

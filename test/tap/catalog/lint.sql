@@ -17,7 +17,7 @@ SELECT is_empty($$SELECT t.typname FROM pg_type AS t WHERE t.typnamespace = 'aff
 
 SELECT is_empty($$SELECT signature, proconfig FROM own_function WHERE lanname = 'plpgsql' AND prokind = 'f'
     AND NOT coalesce('search_path=pg_catalog, pg_temp' = ANY (proconfig), false)$$, 'every PL/pgSQL function sets its search_path');
-SELECT set_eq($$SELECT proname::text FROM own_function WHERE prokind = 'p' AND lanname = 'plpgsql'$$, '{drain_loop,rollup_catch_up}'::text[],
+SELECT set_eq($$SELECT proname::text FROM own_function WHERE prokind = 'p' AND lanname = 'plpgsql'$$, '{drain_loop,rollup_catch_up,backfill}'::text[],
     'procedures that commit cannot; they qualify every name');
 SELECT is_empty($$SELECT signature, lanname FROM own_function WHERE lanname NOT IN ('c', 'plpgsql', 'sql')$$, 'no other languages');
 SELECT set_eq($$SELECT proname::text FROM own_function WHERE provolatile = 'v' AND proparallel <> 'u'$$, '{new_click_id}'::text[],
@@ -30,7 +30,7 @@ SELECT is_empty($$SELECT signature FROM own_function WHERE lanname = 'sql' AND (
 
 SELECT set_eq($$SELECT proname::text FROM own_function WHERE prosecdef$$,
  '{adjust,adjust_approve,adjust_reject,reassign,review_close,release,forfeit,record_payment,_drain_failed,
-       owner_of,attribute,quote_commission,rollup_refresh,rollup_rebuild,_rollup_failed}'::text[], 'the functions that run with the owner''s rights');
+       owner_of,attribute,quote_commission,rollup_refresh,rollup_rebuild,_rollup_failed,replay}'::text[], 'the functions that run with the owner''s rights');
 SELECT is_empty($$SELECT relname FROM own_relation AS c WHERE relkind = 'v' AND NOT coalesce('security_invoker=true' = ANY (reloptions), false)$$,
     'views run with the rights of the reader');
 

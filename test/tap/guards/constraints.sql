@@ -88,6 +88,9 @@ INSERT INTO attempt SELECT 'check', split_part(k, '.', 1), split_part(k, '.', 2)
     ('rollup.rollup_basis_check', ARRAY['{"basis": "any"}']),
     ('rollup_click.rollup_click_grain_check', ARRAY['{"grain": "week"}', '{"grain": "month", "period": "1999-01-02"}', '{"grain": "month_sum", "period": "1999-01-02"}']),
     ('pending_input.pending_input_state_check', ARRAY['{"state": "any"}']),
+    ('attachment.attachment_kind_check', ARRAY['{"kind": "sale"}']),
+    ('attachment.attachment_on_error_check', ARRAY['{"on_error": "ignore"}']),
+    ('attachment.attachment_capture_check', ARRAY['{"capture": "row"}']),
     ('settle_queue.settle_queue_kind_check', ARRAY['{"kind": "any"}']),
     ('review_case.review_case_state_check', ARRAY['{"state": "any"}']),
     ('review_case.review_case_severity_check', ARRAY['{"severity": "any"}']),
@@ -135,7 +138,7 @@ CREATE FUNCTION pg_temp.all_but(wanted text, key text[]) RETURNS jsonb LANGUAGE 
         WHEN a.atttypid = 'boolean'::regtype THEN to_jsonb(v.value <> 'true')
         WHEN a.atttypid IN ('smallint'::regtype, 'integer'::regtype, 'bigint'::regtype, 'numeric'::regtype) THEN to_jsonb(v.value::text::numeric + 1000)
         WHEN a.atttypid = 'timestamptz'::regtype THEN '"2026-06-06"' WHEN a.atttypid = 'interval'::regtype THEN '"1 day"' WHEN a.atttypid = 'xid8'::regtype THEN '"7"'
-        WHEN a.atttypid = 'jsonb'::regtype THEN '{"another": 1}' WHEN a.atttypid = 'text[]'::regtype THEN '["another"]' ELSE '"another"' END)
+        WHEN a.atttypid = 'jsonb'::regtype THEN '{"another": 1}' WHEN a.atttypid = 'oid'::regtype THEN '1' WHEN a.atttypid = 'text[]'::regtype THEN '["another"]' ELSE '"another"' END)
     FROM (SELECT s.stored FROM sample AS s WHERE s.name = wanted ORDER BY s.no LIMIT 1) AS s CROSS JOIN LATERAL jsonb_each(s.stored) AS v (name, value)
     JOIN pg_attribute AS a ON a.attrelid = format('affiliate.%I', wanted)::regclass AND a.attname = v.name
     -- what a CHECK is about stays
@@ -177,6 +180,7 @@ INSERT INTO attempt SELECT what, split_part(k, '.', 1), split_part(k, '.', 2), c
     ('primary key', 'entry.entry_pkey', '{customer_id,subject_id,subject_kind,rule_no,affiliate_no,level,version}'),
     ('primary key', 'conversion_entry.conversion_entry_pkey', '{customer_id,transaction_id,kind,program_no,version}'),
     ('primary key', 'affiliate_position.affiliate_position_pkey', '{program_no,affiliate_no,kind,scope_no,window_start}'),
+    ('primary key', 'attachment.attachment_pkey', '{attachment_id}'), ('unique', 'attachment.attachment_no_key', '{attachment_no}'),
     ('primary key', 'adjustment.adjustment_pkey', '{adjustment_id}'), ('primary key', 'pending_input.pending_input_pkey', '{input_id}'),
     ('primary key', 'settle_queue.settle_queue_pkey', '{queue_id}'), ('primary key', 'drain_progress.drain_progress_pkey', '{name}'),
     ('primary key', 'review_case.review_case_pkey', '{case_id}'), ('primary key', 'audit_log.audit_log_pkey', '{audit_id}'),

@@ -7,7 +7,7 @@ SET LOCAL pg_affiliate.now = '';
 
 CREATE FUNCTION pg_temp.health(wanted text) RETURNS text LANGUAGE sql AS $$ SELECT state FROM affiliate.health() WHERE item = wanted $$;
 SELECT set_eq('SELECT item FROM affiliate.health()',
-    '{version,mode,test clock,queue length,queue age,failed attempts,last drain,drain error,waiting conversions,unplaced news,rejected input,open reviews,installation,drain job,subscription,rollup job,rollups,last rollup,watermark age,rollup error,failed jobs,oldest transaction}'::text[],
+    '{version,mode,test clock,queue length,queue age,failed attempts,last drain,drain error,waiting conversions,unplaced news,rejected input,attached tables,kept rows,lost rows,open reviews,installation,drain job,subscription,rollup job,rollups,last rollup,watermark age,rollup error,failed jobs,oldest transaction}'::text[],
     'the items of health()');
 SELECT is_empty($$SELECT * FROM affiliate.health() WHERE state NOT IN ('ok', 'warn', 'bad') OR value IS NULL OR (state = 'ok') <> (hint IS NULL)$$,
     'each has a value and a state, and a hint unless it is ok');

@@ -11,6 +11,9 @@ SELECT pg_temp.click('above', 'bob-1'), pg_temp.buy('above', 'ANN', click => 'ab
 SELECT pg_temp.refund('below-2', 50, '2025-05-01');
 INSERT INTO affiliate.dispute (dispute_id, transaction_id, opened_at, amount) VALUES ('d', 'below-3', '2025-05-01', 20);
 SELECT pg_temp.drain();
+CREATE TABLE public.refunds_of_a_shop (id text, sale text);
+SELECT affiliate.attach('public.refunds_of_a_shop', 'refund', '{"transaction_id": "id", "original_transaction_id": "sale"}');
+SELECT affiliate._backfill_begin('public.refunds_of_a_shop:refund');
 CREATE ROLE affiliate_test_analyst IN ROLE affiliate_reader;
 CREATE ROLE affiliate_test_shop IN ROLE affiliate_writer;
 
