@@ -25,6 +25,8 @@ INSERT INTO affiliate.transaction (customer_id, transaction_id, program_id, tran
 VALUES ('c20', 't20', 'challenge', 'challenge_fee', 'completed', 'USD', 100, '2025-03-10', '2025-03-10', '2025-06-30 12:00+00', '{BOB}');
 SELECT count(*) FROM affiliate.entry WHERE subject_id = 't20';
 
+INSERT INTO firm.sales VALUES (401, 'buyer-401', 100, 'paid', '2025-06-01');
+
 CREATE EXTENSION pg_affiliate;
 SELECT affiliate.setup();
 SELECT name FROM (SELECT * FROM public.before EXCEPT SELECT * FROM public.content()) AS changed ORDER BY 1;
@@ -43,3 +45,9 @@ SELECT affiliate.resettle(array_agg(DISTINCT customer_id)) AS posted FROM affili
 SELECT code, subject FROM affiliate.verify();
 DROP TABLE public.before;
 DROP FUNCTION public.content();
+-- attached tables are attached again; what came meanwhile is found
+SELECT attachment, state FROM affiliate.attachments ORDER BY attachment;
+INSERT INTO firm.sales VALUES (402, 'buyer-402', 100, 'paid', '2025-06-01');
+SELECT subject_id, net FROM affiliate.commissions WHERE subject_id IN ('s401', 's402');
+SELECT problem, fact_key FROM affiliate.reconcile('firm.sales:transaction', repair => true) ORDER BY fact_key;
+SELECT subject_id, net FROM affiliate.commissions WHERE subject_id IN ('s401', 's402') ORDER BY subject_id;

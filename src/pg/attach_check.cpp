@@ -96,7 +96,7 @@ const char *hint_for(const ErrorData &error) {
     case ERRCODE_UNDEFINED_FUNCTION:
     case ERRCODE_UNDEFINED_TABLE:
     case ERRCODE_UNDEFINED_OBJECT: return "Names are looked up in pg_catalog only: write others with their schema.";
-    case ERRCODE_INSUFFICIENT_PRIVILEGE: return "Mappings are evaluated as role affiliate_owner: grant it what they use.";
+    case ERRCODE_INSUFFICIENT_PRIVILEGE: return "Mappings are evaluated as role affiliate_mapping: grant it what they use.";
     default: return "Expressions are over the columns of the row.";
     }
 }
@@ -163,9 +163,10 @@ std::vector<int> columns_read(const ::Query *query, Relation relation) {
 AFFILIATE_FUNCTION(affiliate_check_expression) {
     Expression const expression{read_bytes(PG_GETARG_DATUM(2)), read_bytes(PG_GETARG_DATUM(3))};
     Oid const oid = PG_GETARG_OID(0), wanted = PG_GETARG_OID(4);
-    check_syntax(expression);
     Relation const relation = call([oid] { return relation_open(oid, AccessShareLock); });
-    InMapping mapping;
+    InMapping mapping; // by the settings by which it will be read
+    AsMapper mapper;
+    check_syntax(expression);
     std::vector<int> columns;
     {
         SpiSession session;
@@ -178,6 +179,7 @@ AFFILIATE_FUNCTION(affiliate_check_expression) {
         rows.close();
         session.close();
     }
+    mapper.restore();
     mapping.restore();
     call([relation] { relation_close(relation, NoLock); });
     return make_int_array(columns);

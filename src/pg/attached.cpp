@@ -32,77 +32,77 @@ std::vector<int> read_ints(const Row &row, int column) {
     return result;
 }
 
-bool is_set_to(const char *setting, const char *value) {
-    return std::strcmp(call([setting] { return GetConfigOption(setting, false, false); }), value) == 0;
-}
-
-SPIPlanPtr prepare(const char *statement) {
-    SPIPlanPtr const plan = call([statement] {
-        SPIPlanPtr const made = SPI_prepare(statement, 0, nullptr);
-        if (made != nullptr) SPI_keepplan(made);
-        return made;
-    });
-    if (plan == nullptr) throw core::Error("XX000", "the statement of an attached table cannot be prepared", statement);
-    return plan;
-}
-
 } // namespace
 
-FirmRows::FirmRows(Relation relation)
-    : relation_(RelationGetRelid(relation)), store_(call([] { return tuplestore_begin_heap(false, false, work_mem); })) {}
+NamedRows::NamedRows(const char *name, Oid relation)
+    : name_(name), relation_(relation), store_(call([] { return tuplestore_begin_heap(false, false, work_mem); })) {}
 
-void FirmRows::add(TupleTableSlot *slot) {
+NamedRows::NamedRows(const char *name, TupleDesc columns)
+    : name_(name), columns_(columns), store_(call([] { return tuplestore_begin_heap(false, false, work_mem); })) {}
+
+void NamedRows::add(TupleTableSlot *slot) {
     Tuplestorestate *const store = store_;
     call([store, slot] { tuplestore_puttupleslot(store, slot); });
     ++size_;
 }
 
-void FirmRows::add(Datum row) {
+void NamedRows::add(HeapTuple row) {
     Tuplestorestate *const store = store_;
-    call([store, row] {
-        HeapTupleHeader const header = DatumGetHeapTupleHeader(row);
-        HeapTupleData tuple{};
-        tuple.t_len = HeapTupleHeaderGetDatumLength(header);
-        tuple.t_data = header;
-        tuplestore_puttuple(store, &tuple);
-    });
+    call([store, row] { tuplestore_puttuple(store, row); });
     ++size_;
 }
 
-void FirmRows::clear() {
+void NamedRows::add(Datum row) {
+    HeapTupleHeader const header = call([row] { return DatumGetHeapTupleHeader(row); });
+    HeapTupleData tuple{};
+    tuple.t_len = HeapTupleHeaderGetDatumLength(header);
+    tuple.t_data = header;
+    add(&tuple);
+}
+
+void NamedRows::clear() {
     Tuplestorestate *const store = store_;
     call([store] { tuplestore_clear(store); });
     size_ = 0;
 }
 
-void FirmRows::close() {
+void NamedRows::close() {
     Tuplestorestate *const store = store_;
     call([store] { tuplestore_end(store); });
 }
 
-void FirmRows::offer() const {
-    Oid const relation = relation_;
-    Tuplestorestate *const store = store_;
-    auto const rows = static_cast<double>(size_);
-    call([=] {
+void NamedRows::offer() const {
+    const NamedRows &rows = *this;
+    call([&rows] {
         auto const named = static_cast<EphemeralNamedRelation>(palloc0(sizeof(EphemeralNamedRelationData)));
-        named->md.name = pstrdup("new_rows");
-        named->md.reliddesc = relation;
+        named->md.name = pstrdup(rows.name_);
+        named->md.reliddesc = rows.relation_;
+        named->md.tupdesc = rows.columns_;
         named->md.enrtype = ENR_NAMED_TUPLESTORE;
-        named->md.enrtuples = rows;
-        named->reldata = store;
+        named->md.enrtuples = static_cast<double>(tuplestore_tuple_count(rows.store_));
+        named->reldata = rows.store_;
         SPI_register_relation(named);
     });
 }
 
-std::uint64_t FirmRows::run(const char *statement, SPIPlanPtr &plan) const {
-    offer();
-    if (plan == nullptr) plan = prepare(statement);
-    SPIPlanPtr const prepared = plan;
-    int const result = call([prepared] { return SPI_execute_plan(prepared, nullptr, nullptr, false, 0); });
-    if (result < 0)
-        throw core::Error("XX000", "unexpected result of the statement of an attached table", SPI_result_code_string(result));
-    return SPI_processed;
+void PreparedText::prepare() {
+    if (plan != nullptr) return;
+    const char *const statement = text.c_str();
+    plan = call([statement] {
+        SPIPlanPtr const made = SPI_prepare(statement, 0, nullptr);
+        if (made != nullptr) SPI_keepplan(made);
+        return made;
+    });
+    if (plan == nullptr) throw core::Error("XX000", "the statement of an attached table cannot be prepared", text);
+    SPIPlanPtr const made = plan;
+    columns = call([made]() -> TupleDesc {
+        TupleDesc const result = static_cast<CachedPlanSource *>(linitial(SPI_plan_get_plan_sources(made)))->resultDesc;
+        if (result == nullptr) return nullptr;
+        MemoryContext const before = MemoryContextSwitchTo(TopMemoryContext);
+        TupleDesc const copy = CreateTupleDescCopy(result);
+        MemoryContextSwitchTo(before);
+        return copy;
+    });
 }
 
 InMapping::Pinned::Pinned() {
@@ -111,17 +111,18 @@ InMapping::Pinned::Pinned() {
                                                  {"DateStyle", "ISO, MDY"},
                                                  {"IntervalStyle", "postgres"},
                                                  {"extra_float_digits", "1"},
-                                                 {"array_nulls", "on"},
-                                                 {"xmloption", "content"},
-                                                 {"standard_conforming_strings", "on"},
                                                  {"bytea_output", "hex"},
-                                                 {"jit", "off"}}; // compiling takes longer than the firm's statement may wait
-    for (const auto &[name, value] : kPinned)
-        if (!is_set_to(name, value)) set(name, value);
-}
-
-InImages::InImages() {
-    if (!is_set_to("lc_monetary", "C")) set("lc_monetary", "C");
+                                                 {"lc_monetary", "C"},
+                                                 {"lc_numeric", "C"},
+                                                 {"array_nulls", "on"},
+                                                 {"row_security", "on"},
+                                                 {"transform_null_equals", "off"},
+                                                 {"standard_conforming_strings", "on"}};
+    for (const auto &[name, value] : kPinned) {
+        const char *const setting = name;
+        const char *const present = call([setting] { return GetConfigOption(setting, false, false); });
+        if (std::strcmp(present, value) != 0) set(name, value);
+    }
 }
 
 InMapping::InMapping() = default;
@@ -146,7 +147,7 @@ Attachment &load_attachment(const std::string &id, Oid relation) {
         registered = true;
     }
     static Query *const query =
-        new Query("SELECT s.mapped::text[], s.keys::text[], s.fact::oid, s.statement"
+        new Query("SELECT s.mapped::text[], s.keys::text[], s.fact::oid, s.mapping, s.key_mapping, s.write, s.claim"
                   " FROM affiliate._attached_statement($1, $2) AS s",
                   {TEXTOID, OIDOID});
     Attachment &attachment = attachments()[{id, relation}];
@@ -161,11 +162,11 @@ Attachment &load_attachment(const std::string &id, Oid relation) {
         attachment.mapped = read_ints(row, 0);
         attachment.keys = read_ints(row, 1);
         attachment.fact = DatumGetObjectId(row.datum(2));
-        // Its plan notices changes of the table by itself. That of another statement is not freed: it may be running.
-        if (std::string statement = row.text(3); attachment.statement != statement) {
-            attachment.statement = std::move(statement);
-            attachment.plan = nullptr;
-        }
+        attachment.is_of_it = !row.is_null(3);
+        attachment.mapping.change(row.text(3));
+        attachment.key_mapping.change(row.text(4));
+        attachment.write.change(row.text(5));
+        attachment.claim.change(row.text(6));
     } catch (...) {
         attachment.is_current = false;
         throw;
@@ -175,14 +176,53 @@ Attachment &load_attachment(const std::string &id, Oid relation) {
     return attachment;
 }
 
-std::uint64_t write_facts(Attachment &attachment, FirmRows &rows) {
+NamedRows map_rows(PreparedText &mapping, const FirmRows &rows) {
+    AsMapper mapper;
+    SpiSession session;
+    rows.offer();
+    mapping.prepare();
+    session.close(); // what the result is kept in must outlive the session that fills it
+    NamedRows mapped("mapped", mapping.columns);
+    SpiSession filling;
+    rows.offer();
+    SPIPlanPtr const plan = mapping.plan;
+    Tuplestorestate *const store = mapped.store();
+    int const result = call([plan, store] {
+        SPIExecuteOptions options{};
+        options.dest = CreateTuplestoreDestReceiver();
+        SetTuplestoreDestReceiverParams(options.dest, store, GetMemoryChunkContext(store), false, nullptr, nullptr);
+        return SPI_execute_plan_extended(plan, &options);
+    });
+    if (result != SPI_OK_SELECT)
+        throw core::Error("XX000", "unexpected result of the mapping of an attached table", SPI_result_code_string(result));
+    filling.close();
+    mapper.restore();
+    return mapped;
+}
+
+namespace {
+
+std::uint64_t write(Attachment &attachment, PreparedText &statement, const FirmRows &rows) {
     Oid const fact = attachment.fact;
     if (!call([fact] { return take_lock(fact, RowExclusiveLock); })) refuse_to_wait();
+    NamedRows mapped = map_rows(attachment.mapping, rows);
     SpiSession session;
-    std::uint64_t const written = rows.run(attachment.statement.c_str(), attachment.plan);
+    mapped.offer();
+    statement.prepare();
+    SPIPlanPtr const plan = statement.plan;
+    int const result = call([plan] { return SPI_execute_plan(plan, nullptr, nullptr, false, 0); });
+    if (result != SPI_OK_INSERT)
+        throw core::Error("XX000", "unexpected result of the statement of an attached table", SPI_result_code_string(result));
+    std::uint64_t const written = SPI_processed;
     session.close();
+    mapped.close();
     return written;
 }
+
+} // namespace
+
+std::uint64_t write_facts(Attachment &attachment, const FirmRows &rows) { return write(attachment, attachment.write, rows); }
+std::uint64_t claim_facts(Attachment &attachment, const FirmRows &rows) { return write(attachment, attachment.claim, rows); }
 
 /// _attached_changed(relation, waits): every session reads anew what is attached to the table. With `waits`, those that are
 /// writing to it have ended then.

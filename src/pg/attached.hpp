@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: PostgreSQL
-// The firm's own tables, attached: how their rows become facts (docs/adr/0014-attached-tables.md). A mapping is one statement
-// that reads rows under the name new_rows and writes facts; what the rows are read from differs.
+// The firm's own tables, attached: how their rows become facts (docs/adr/0014-attached-tables.md). A mapping is one query over
+// rows by the name of new_rows, and one statement that writes its result; what the rows are read from differs.
 #pragma once
 
 #include <cstdint>
@@ -13,26 +13,50 @@
 
 namespace affiliate::pg {
 
-/// Rows of a table of the firm, in its present shape, for statements to read.
-class FirmRows {
+/// Rows that statements of ours read by a name.
+class NamedRows {
 public:
-    explicit FirmRows(Relation relation);
+    /// Those of a table, in its present shape.
+    NamedRows(const char *name, Oid relation);
+    NamedRows(const char *name, TupleDesc columns);
     void add(TupleTableSlot *slot);
+    void add(HeapTuple row);
     void add(Datum row); ///< a value of the table's row type
     std::size_t size() const noexcept { return size_; }
     void clear();
     void close();
 
-    /// Makes them known to the present SpiSession as new_rows.
+    /// Makes them known to the present SpiSession.
     void offer() const;
-    /// Runs `statement` in the present SpiSession over the rows. `plan`: prepared at the first time, and kept. Returns the
-    /// number of rows that it wrote or found.
-    std::uint64_t run(const char *statement, SPIPlanPtr &plan) const;
+    /// Where a query leaves its result.
+    Tuplestorestate *store() const noexcept { return store_; }
 
 private:
-    Oid relation_;
+    const char *name_;
+    Oid relation_ = InvalidOid;
+    TupleDesc columns_ = nullptr;
     Tuplestorestate *store_;
     std::size_t size_ = 0;
+};
+
+/// Rows of a table of the firm.
+class FirmRows : public NamedRows {
+public:
+    explicit FirmRows(Relation relation) : NamedRows("new_rows", RelationGetRelid(relation)) {}
+};
+
+/// A statement over named rows, prepared at its first use, and kept. Its plan notices changes of tables by itself.
+struct PreparedText {
+    std::string text;
+    SPIPlanPtr plan = nullptr;
+    TupleDesc columns = nullptr; ///< of its result
+
+    /// Another text. The plan of the old one is not freed: it may be running.
+    void change(const std::string &to) {
+        if (text != to) *this = {to, nullptr, nullptr};
+    }
+    /// In a SpiSession to which its rows have been offered.
+    void prepare();
 };
 
 /// What a backend knows of an attachment until its table is changed or it is attached anew.
@@ -40,11 +64,14 @@ struct Attachment {
     std::string id;
     Oid relation = InvalidOid; ///< whose rows: the attached table, or a partition of it
     bool is_current = false;
-    std::vector<int> mapped;   ///< numbers of the columns that the mapping reads
+    bool is_of_it = false;     ///< whether the relation belongs to the attached table at all; a partition may have been detached
+    std::vector<int> mapped;   ///< numbers of the columns that the mapping reads; 0: whatever is written is news
     std::vector<int> keys;     ///< and of those that the key of the fact is made of
     Oid fact = InvalidOid;     ///< the table that the facts go to
-    std::string statement;
-    SPIPlanPtr plan = nullptr; ///< of the statement
+    PreparedText mapping;      ///< gives the fields of facts for new_rows
+    PreparedText key_mapping;  ///< gives their keys alone
+    PreparedText write;        ///< writes facts that a mapping gave, by the name of mapped
+    PreparedText claim;        ///< the same, which locks the facts that are there and leaves them as they are
 };
 
 /// nullptr where it has to be loaded.
@@ -56,8 +83,7 @@ inline Attachment &attachment(const std::string &id, Oid relation) {
     return known != nullptr ? *known : load_attachment(id, relation);
 }
 
-/// The rights and settings under which expressions of others are evaluated: those of affiliate_owner in a
-/// security-restricted operation, with all that their meaning depends on pinned.
+/// What the meaning of an expression, or of a text, depends on in a session: pinned, for statements of affiliate_owner.
 class InMapping {
 public:
     InMapping();
@@ -72,11 +98,11 @@ private:
     Pinned settings_;
 };
 
-/// The settings under which a row becomes an image, and an image a row, inside of an InMapping. Money is another number
-/// where the currency has other decimals: expressions read it as the session does, images as if there were two.
-class InImages : public LocalSettings {
+/// Who evaluates what others wrote, inside of an InMapping: expressions of mappings, and types of the firm's. Their functions may be
+/// those of an application, which must gain nothing.
+class AsMapper : public AsOwner {
 public:
-    InImages();
+    AsMapper() : AsOwner(call([] { return get_role_oid("affiliate_mapping", false); }), SECURITY_RESTRICTED_OPERATION) {}
 };
 
 /// While one lives, triggers fire as in an ordinary session: in the worker of a subscription those of our facts would not.
@@ -91,7 +117,11 @@ private:
     int before_ = SessionReplicationRole;
 };
 
+/// Runs a mapping over the rows, inside of an InMapping. The result is closed by the caller.
+NamedRows map_rows(PreparedText &mapping, const FirmRows &rows);
 /// Makes facts of the rows, inside of an InMapping. Returns how many were written or changed.
-std::uint64_t write_facts(Attachment &attachment, FirmRows &rows);
+std::uint64_t write_facts(Attachment &attachment, const FirmRows &rows);
+/// The same for those that are missing. The others are locked: what the firm writes from now on of any of them is kept.
+std::uint64_t claim_facts(Attachment &attachment, const FirmRows &rows);
 
 } // namespace affiliate::pg

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: PostgreSQL
 #include "pg/attached_image.hpp"
 
+#include <algorithm>
 #include <cstring>
 
 #include "core/json.hpp"
+#include "pg/relation_lock.hpp"
 #include "pg/settings.hpp"
 
 #include "pg/postgres.hpp"
@@ -33,6 +35,11 @@ std::vector<int> primary_key(Relation relation) {
     std::vector<int> result;
     for (int member = -1; (member = bms_next_member(columns, member)) >= 0;)
         if (int const column = member + FirstLowInvalidHeapAttributeNumber; column > 0) result.push_back(column);
+    // a partition may have them in another order than the table above it
+    std::sort(result.begin(), result.end(), [relation](int left, int right) {
+        auto const name = [relation](int column) { return NameStr(TupleDescAttr(RelationGetDescr(relation), column - 1)->attname); };
+        return std::strcmp(name(left), name(right)) < 0;
+    });
     return result;
 }
 
@@ -93,54 +100,40 @@ std::string RowImages::image(TupleTableSlot *row, TupleTableSlot *unlike) const 
 }
 
 std::string RowImages::key(TupleTableSlot *row) const {
-    if (key_columns_.empty()) return {};
-    char *const *const values = texts(row);
     std::string result;
     for (int const column : key_columns_) {
-        const char *const value = values[column - 1];
+        FmgrInfo *const output = &output_[column - 1];
+        char *const value = call([=]() -> char * {
+            bool is_null = true;
+            Datum const datum = slot_getattr(row, column, &is_null);
+            return is_null ? nullptr : OutputFunctionCall(output, datum);
+        });
         core::append_json(result, value == nullptr ? "" : value);
+        if (value != nullptr) pfree(value);
     }
     return result;
 }
 
-ImageReader::ImageReader(Relation relation) : descriptor_(RelationGetDescr(relation)) {
-    TupleDesc const descriptor = descriptor_;
-    auto const count = static_cast<std::size_t>(descriptor->natts + 1);
-    FmgrInfo *const input = input_ = call([count] { return static_cast<FmgrInfo *>(palloc0(sizeof(FmgrInfo) * count)); });
-    Oid *const element = element_ = call([count] { return static_cast<Oid *>(palloc0(sizeof(Oid) * count)); });
-    call([=] {
-        for (int i = 0; i < descriptor->natts; ++i) {
-            Oid function = InvalidOid;
-            if (TupleDescAttr(descriptor, i)->attisdropped) continue;
-            getTypeInputInfo(TupleDescAttr(descriptor, i)->atttypid, &function, &element[i]);
-            fmgr_info(function, &input[i]);
-        }
-    });
+ImageReader::ImageReader(Relation relation) {
+    TupleDesc const descriptor = RelationGetDescr(relation);
+    input_ = call([descriptor] { return TupleDescGetAttInMetadata(descriptor); });
 }
 
-Datum ImageReader::row(Datum image) const {
-    TupleDesc const descriptor = descriptor_;
-    FmgrInfo *const input = input_;
-    const Oid *const element = element_;
-    return call([=] {
+HeapTuple ImageReader::read(Datum image) const {
+    AttInMetadata *const input = input_;
+    return call([input, image] {
         Jsonb *const object = DatumGetJsonbP(image);
-        auto const count = static_cast<std::size_t>(descriptor->natts + 1);
-        Datum *const values = static_cast<Datum *>(palloc0(sizeof(Datum) * count));
-        bool *const nulls = static_cast<bool *>(palloc0(sizeof(bool) * count));
-        for (int i = 0; i < descriptor->natts; ++i) {
-            Form_pg_attribute const attribute = TupleDescAttr(descriptor, i);
+        auto const values = static_cast<char **>(palloc0(sizeof(char *) * static_cast<std::size_t>(input->tupdesc->natts + 1)));
+        for (int i = 0; i < input->tupdesc->natts; ++i) {
+            Form_pg_attribute const attribute = TupleDescAttr(input->tupdesc, i);
+            JsonbValue value;
+            if (attribute->attisdropped || !JB_ROOT_IS_OBJECT(object)) continue;
             const char *const name = NameStr(attribute->attname);
-            JsonbValue *const found =
-                attribute->attisdropped
-                    ? nullptr
-                    : getKeyJsonValueFromContainer(&object->root, name, static_cast<int>(std::strlen(name)), nullptr);
-            nulls[i] = found == nullptr || found->type == jbvNull;
-            if (nulls[i]) continue;
-            char *const text = found->type == jbvString ? pnstrdup(found->val.string.val, static_cast<Size>(found->val.string.len))
-                                                        : JsonbToCString(nullptr, &JsonbValueToJsonb(found)->root, 0);
-            values[i] = InputFunctionCall(&input[i], text, element[i], attribute->atttypmod);
+            if (getKeyJsonValueFromContainer(&object->root, name, static_cast<int>(std::strlen(name)), &value) == nullptr) continue;
+            if (value.type == jbvString) values[i] = pnstrdup(value.val.string.val, static_cast<std::size_t>(value.val.string.len));
+            else if (value.type != jbvNull) values[i] = JsonbToCString(nullptr, &JsonbValueToJsonb(&value)->root, 0);
         }
-        return HeapTupleGetDatum(heap_form_tuple(descriptor, values, nulls));
+        return BuildTupleFromCStrings(input, values);
     });
 }
 
@@ -170,6 +163,12 @@ void KeptRows::add(const char *operation, TupleTableSlot *before, TupleTableSlot
     writer_.put(0);
     writer_.put_time(DT_NOBEGIN);
     writer_.end_row();
+}
+
+void KeptRows::lock() {
+    Oid const table = call([] { return get_relname_relid("pending_input", get_namespace_oid("affiliate", false)); });
+    if (!OidIsValid(table)) throw core::Error("AF090", "table \"affiliate.pending_input\" is missing");
+    if (!call([table] { return take_lock(table, RowExclusiveLock); })) refuse_to_wait();
 }
 
 void KeptRows::write() { RowWriter::insert({&writer_}); }

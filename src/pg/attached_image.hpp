@@ -19,6 +19,8 @@ public:
     std::string image(TupleTableSlot *row, TupleTableSlot *unlike = nullptr) const;
     /// Which row of the table it is, by its primary key; empty where it has none.
     std::string key(TupleTableSlot *row) const;
+    bool has_key() const noexcept { return !key_columns_.empty(); }
+    const std::vector<int> &key_columns() const noexcept { return key_columns_; }
 
 private:
     char **texts(TupleTableSlot *row) const;
@@ -28,17 +30,15 @@ private:
     std::vector<int> key_columns_;
 };
 
-/// Reads such objects: the same rows again.
+/// Reads such objects. Each text is given to its type: what is JSON inside of a row is a text in the object.
 class ImageReader {
 public:
     explicit ImageReader(Relation relation);
-    /// A value of the table's row type, in InImages; columns that the image does not have are null.
-    Datum row(Datum image) const;
+    /// Columns that the image does not have are null.
+    HeapTuple read(Datum image) const;
 
 private:
-    TupleDesc descriptor_;
-    FmgrInfo *input_; ///< of each column
-    Oid *element_;    ///< what its input function wants to know
+    AttInMetadata *input_;
 };
 
 /// Whether a column, by its number, has another value in the other row.
@@ -52,9 +52,13 @@ public:
     void add(const char *operation, TupleTableSlot *before, TupleTableSlot *after, const char *state, const char *reason);
     /// Under which input_key a row is kept.
     std::string input_key(TupleTableSlot *row) const;
+    bool has_key() const noexcept { return images_.has_key(); }
+    const std::vector<int> &key_columns() const noexcept { return images_.key_columns(); }
     std::size_t size() const noexcept { return writer_.size(); }
     /// In a SpiSession, as owner.
     void write();
+    /// Locks the table that they are written to; throws where that would have to wait and may not.
+    static void lock();
 
 private:
     std::string attachment_;

@@ -79,15 +79,15 @@ std::vector<Datum> read_array(Datum array) {
 
 std::string text_argument(FunctionCallInfo fcinfo, int index) { return read_bytes(PG_GETARG_DATUM(index)); }
 
-/// Fills `rows` with kept rows [begin, end), inside of an InMapping.
+/// Fills `rows` with kept rows [begin, end).
 void populate(Relation relation, const std::vector<Datum> &images, std::size_t begin, std::size_t end, FirmRows &rows) {
-    InImages in_images;
     ImageReader const reader(relation);
+    AsMapper mapper; // types of the firm's may have checks of their own
     for (std::size_t i = begin; i < end; ++i) {
-        rows.add(reader.row(images[i]));
+        rows.add(reader.read(images[i]));
         check_interrupts();
     }
-    in_images.restore();
+    mapper.restore();
 }
 
 std::string to_json(const std::vector<Rejected> &rejected) {
@@ -101,42 +101,92 @@ std::string to_json(const std::vector<Rejected> &rejected) {
     return result + "]";
 }
 
+/// The one value of a row that SPI found: a row of the table. Whoever may call these functions writes the query.
+Datum found_row(std::uint64_t index, Relation relation) {
+    bool is_null = true;
+    bool const is_row = SPI_tuptable->tupdesc->natts == 1 &&
+                        TupleDescAttr(SPI_tuptable->tupdesc, 0)->atttypid == relation->rd_rel->reltype;
+    Datum const row = !is_row ? Datum{0} : call([index, &is_null] {
+        return SPI_getbinval(SPI_tuptable->vals[index], SPI_tuptable->tupdesc, 1, &is_null);
+    });
+    if (is_null)
+        throw core::Error("42804", "the query does not give rows of the attached table", {},
+                          "Give one column, the row: SELECT t FROM .. AS t.");
+    return row;
+}
+
 /// Rows of a table as a query of the caller's found them.
 struct FoundRows {
     std::vector<Datum> rows;
+    SPITupleTable *table = nullptr;
 
-    void read(const std::string &query) {
+    /// `anew`: with what was committed since.
+    void read(const std::string &query, Relation relation, bool anew = false) {
         const char *const text = query.c_str();
-        int const result = call([text] { return SPI_execute(text, true, 0); });
+        SPITupleTable *const before = table;
+        rows.clear();
+        int const result = call([text, anew, before] {
+            if (before != nullptr) SPI_freetuptable(before);
+            return SPI_execute(text, !anew, 0);
+        });
+        table = SPI_tuptable;
         if (result != SPI_OK_SELECT) throw core::Error("XX000", "the rows of an attached table cannot be read", text);
-        for (std::uint64_t i = 0; i < SPI_processed; ++i) {
-            bool is_null = false;
-            rows.push_back(call([i, &is_null] { return SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1, &is_null); }));
-        }
+        for (std::uint64_t i = 0; i < SPI_processed; ++i) rows.push_back(found_row(i, relation));
     }
 };
+
+/// The same for a whole table, with little memory.
+void read_all(const std::string &query, Relation relation, FirmRows &rows) {
+    constexpr long kAtOnce = 1000;
+    const char *const text = query.c_str();
+    Portal const portal = call([text]() -> Portal {
+        SPIPlanPtr const plan = SPI_prepare(text, 0, nullptr);
+        return plan == nullptr || !SPI_is_cursor_plan(plan) ? nullptr : SPI_cursor_open(nullptr, plan, nullptr, nullptr, true);
+    });
+    if (portal == nullptr) throw core::Error("XX000", "the rows of an attached table cannot be read", text);
+    for (;;) {
+        call([portal] { SPI_cursor_fetch(portal, true, kAtOnce); });
+        std::uint64_t const count = SPI_processed;
+        for (std::uint64_t i = 0; i < count; ++i) rows.add(found_row(i, relation));
+        call([] { SPI_freetuptable(SPI_tuptable); });
+        if (count == 0) break;
+        check_interrupts();
+    }
+    call([portal] { SPI_cursor_close(portal); });
+}
 
 void add_all(const std::vector<Datum> &all, std::size_t begin, std::size_t end, FirmRows &rows) {
     for (std::size_t i = begin; i < end; ++i) rows.add(all[i]);
 }
 
+/// Of rows that were kept in the same state before, only the newest stays.
+void forget_same(const std::vector<std::string> &keys) {
+    static Query *const query = new Query(
+        "DELETE FROM affiliate.pending_input AS o WHERE o.kind = 'attached' AND o.state = 'rejected' AND o.input_key = ANY ($1)"
+        " AND EXISTS (SELECT FROM affiliate.pending_input AS n WHERE n.kind = 'attached' AND n.state = 'rejected'"
+        " AND n.input_key = o.input_key AND n.payload -> 'after' = o.payload -> 'after' AND n.input_id > o.input_id)",
+        {TEXTARRAYOID});
+    query->write({make_text_array(keys)});
+}
+
 /// Keeps rows that could not become facts, with the reason of each.
 void keep_rejected(const std::string &id, Relation relation, const std::vector<Datum> &rows, const std::vector<Rejected> &rejected) {
     InMapping as_owner;
-    InImages in_images;
     SpiSession session;
     KeptRows kept(id, relation);
     TupleDesc const descriptor = RelationGetDescr(relation);
     TupleTableSlot *const slot = call([descriptor] { return MakeSingleTupleTableSlot(descriptor, &TTSOpsVirtual); });
+    std::vector<std::string> keys;
     for (const Rejected &row : rejected) {
         Datum const value = rows[row.index];
         call([slot, value] { ExecStoreHeapTupleDatum(value, slot); });
+        keys.push_back(kept.input_key(slot));
         kept.add("insert", nullptr, slot, "rejected", (row.code + ": " + row.message).c_str());
     }
     if (kept.size() > 0) kept.write();
+    forget_same(keys);
     call([slot] { ExecDropSingleTupleTableSlot(slot); });
     session.close();
-    in_images.restore();
     as_owner.restore();
 }
 
@@ -176,28 +226,37 @@ AFFILIATE_FUNCTION(affiliate_apply_images) {
 
 /// _load_rows(attachment, relation, query): makes facts of the rows that the query of the caller finds, and settles. Those that
 /// cannot become one are kept. Returns how many there were of each.
+///
+/// The firm may write a row between our reading it and our writing its fact. So the facts are claimed first, and what is
+/// written of those that were there is read behind that: of a later state the fact is there by then, or it is kept.
 AFFILIATE_FUNCTION(affiliate_load_rows) {
-    std::string const id = text_argument(fcinfo, 0);
+    std::string const id = text_argument(fcinfo, 0), query = text_argument(fcinfo, 2);
     Opened relation(PG_GETARG_OID(1));
     SpiSession session;
     FoundRows found;
-    found.read(text_argument(fcinfo, 2));
+    found.read(query, relation.get());
     std::uint64_t written = 0;
     std::vector<Rejected> rejected;
     {
         Enclosed const at_leisure(0, true);
         WaitAtMost const net(GetCurrentTimestamp() + kLockWaitMax);
-        auto const make_facts = [&](std::size_t begin, std::size_t end) {
-            Attachment &mapping = attachment(id, RelationGetRelid(relation.get()));
-            InMapping in_mapping;
-            FirmRows rows(relation.get());
-            add_all(found.rows, begin, end, rows);
-            std::uint64_t const count = write_facts(mapping, rows);
-            rows.close();
-            in_mapping.restore();
-            written += count;
+        auto const make_facts = [&](auto how) {
+            rejected.clear();
+            auto const make_some = [&](std::size_t begin, std::size_t end) {
+                Attachment &mapping = attachment(id, RelationGetRelid(relation.get()));
+                InMapping in_mapping;
+                FirmRows rows(relation.get());
+                add_all(found.rows, begin, end, rows);
+                std::uint64_t const count = how(mapping, rows);
+                rows.close();
+                in_mapping.restore();
+                written += count;
+            };
+            do_halves(0, found.rows.size(), make_some, rejected);
         };
-        do_halves(0, found.rows.size(), make_facts, rejected);
+        make_facts(claim_facts);
+        found.read(query, relation.get(), true);
+        make_facts(write_facts);
     }
     if (!rejected.empty()) keep_rejected(id, relation.get(), found.rows, rejected);
     session.close();
@@ -211,27 +270,37 @@ AFFILIATE_FUNCTION(affiliate_load_rows) {
 
 namespace {
 
+/// The texts that a query over the rows gives, in the present SpiSession.
+std::vector<std::string> ask(const std::string &query, const NamedRows &rows) {
+    const char *const text = query.c_str();
+    rows.offer();
+    if (call([text] { return SPI_execute(text, false, 0); }) != SPI_OK_SELECT)
+        throw core::Error("XX000", "a query about an attached table cannot be answered", query);
+    std::vector<std::string> result;
+    Rows found(SPI_tuptable, SPI_processed);
+    for (std::uint64_t i = 0; i < found.size(); ++i) result.push_back(found[i].text(0));
+    return result;
+}
+
 /// What the comparison of the attachment says about each of `count` rows, as the text of a JSON array. `fill` gives rows.
 template <class Fill> std::string compare_with_facts(const std::string &id, Relation relation, std::size_t count, bool all, Fill fill) {
-    static Query *const query = new Query("SELECT affiliate._attached_comparison($1, $2, $3)", {TEXTOID, OIDOID, BOOLOID});
+    static Query *const query = new Query("SELECT affiliate._attached_comparison($1, $2)", {TEXTOID, BOOLOID});
     Datum const all_rows = BoolGetDatum(all);
     AsOwner owner;
-    std::string const statement =
-        query->read({make_text(id), ObjectIdGetDatum(RelationGetRelid(relation)), all_rows})[0].text(0);
+    std::string const statement = query->read({make_text(id), all_rows})[0].text(0);
     owner.restore();
     std::string json;
     auto const compare = [&](std::size_t begin, std::size_t end) {
+        Attachment &mapping = attachment(id, RelationGetRelid(relation));
         InMapping in_mapping;
         SpiSession session;
         FirmRows rows(relation);
         fill(begin, end, rows);
-        SPIPlanPtr plan = nullptr;
-        std::uint64_t const found = rows.run(statement.c_str(), plan);
+        NamedRows mapped = map_rows(mapping.mapping, rows);
         std::string part;
-        Rows result(SPI_tuptable, found);
-        for (std::uint64_t i = 0; i < found; ++i) part += (part.empty() ? "" : ", ") + result[i].text(0);
+        for (const std::string &row : ask(statement, mapped)) part += (part.empty() ? "" : ", ") + row;
+        mapped.close();
         rows.close();
-        call([plan] { SPI_freeplan(plan); });
         session.close();
         in_mapping.restore();
         json += (json.empty() || part.empty() ? "" : ", ") + part;
@@ -252,13 +321,36 @@ AFFILIATE_FUNCTION(affiliate_compare_rows) {
     Opened relation(PG_GETARG_OID(1));
     SpiSession session;
     FoundRows found;
-    found.read(text_argument(fcinfo, 2));
+    found.read(text_argument(fcinfo, 2), relation.get());
     std::string const json = compare_with_facts(
         id, relation.get(), found.rows.size(), false,
         [&](std::size_t begin, std::size_t end, FirmRows &rows) { add_all(found.rows, begin, end, rows); });
     session.close();
     relation.close();
     return make_jsonb(json);
+}
+
+/// _gone_keys(attachment, relation, query): keys of facts of the attachment of which the caller's query finds no row.
+AFFILIATE_FUNCTION(affiliate_gone_keys) {
+    static Query *const query = new Query("SELECT affiliate._attached_gone($1)", {TEXTOID});
+    std::string const id = text_argument(fcinfo, 0);
+    Opened relation(PG_GETARG_OID(1));
+    SpiSession session;
+    FirmRows rows(relation.get());
+    read_all(text_argument(fcinfo, 2), relation.get(), rows);
+    Attachment &mapping = attachment(id, RelationGetRelid(relation.get()));
+    InMapping in_mapping;
+    std::string const statement = query->read({make_text(id)})[0].text(0);
+    NamedRows mapped = map_rows(mapping.key_mapping, rows);
+    SpiSession asking;
+    std::vector<std::string> const keys = ask(statement, mapped);
+    asking.close();
+    mapped.close();
+    in_mapping.restore();
+    rows.close();
+    session.close();
+    relation.close();
+    return make_text_array(keys);
 }
 
 /// _compare_images(attachment, relation, images): what the facts say of each of the kept rows.
@@ -289,11 +381,9 @@ std::string preview(const std::string &id, Relation relation, Datum row) {
         return made;
     });
     core::JsonObject result;
-    InMapping as_owner;
-    InImages in_images;
+    InMapping for_image;
     result.add_json("row", RowImages(relation).image(slot));
-    in_images.restore();
-    as_owner.restore();
+    for_image.restore();
     call([slot] { ExecDropSingleTupleTableSlot(slot); });
     std::string const facts = compare_with_facts(
         id, relation, 1, true, [row](std::size_t, std::size_t, FirmRows &rows) { rows.add(row); });
@@ -324,7 +414,7 @@ AFFILIATE_FUNCTION(affiliate_preview_rows) {
     Opened relation(PG_GETARG_OID(1));
     SpiSession session;
     FoundRows found;
-    found.read(text_argument(fcinfo, 2));
+    found.read(text_argument(fcinfo, 2), relation.get());
     std::string json;
     for (Datum const row : found.rows) json += (json.empty() ? "" : ", ") + preview(id, relation.get(), row);
     session.close();

@@ -6,6 +6,7 @@
 
 #include "pg/attached.hpp"
 #include "pg/attached_image.hpp"
+#include "pg/attached_order.hpp"
 #include "pg/fact_row.hpp"
 #include "pg/index_read.hpp"
 #include "pg/relation_lock.hpp"
@@ -21,7 +22,7 @@ namespace {
 constexpr std::size_t kAtOnceFirst = 1000;     // rows made facts by one statement of ours, where time is limited; then twice as many
 constexpr std::size_t kKeptAtOnce = 1000;      // rows kept by one insert
 constexpr std::size_t kLookedUpMost = 1000;    // rows of which is asked whether earlier states of theirs are kept
-constexpr core::Duration kLockWaitMax = 50'000; // microseconds, for locks that nobody foresaw, where no budget ends before
+constexpr core::Duration kLockWaitMax = 50'000; // microseconds, where the budget is unlimited
 
 const char *operation_of(const TriggerData &data) {
     if (TRIGGER_FIRED_BY_INSERT(data.tg_event)) return "insert";
@@ -44,13 +45,25 @@ public:
     }
 
     bool next() {
-        if (TRIGGER_FIRED_FOR_ROW(data_.tg_event)) {
-            bool const is_first = !is_done_;
-            is_done_ = true;
-            return is_first;
+        while (next_row())
+            if (!names_ || !is_old(name_of(after() != nullptr ? after() : before()))) return true;
+        return false;
+    }
+    /// From now on leaves out rows of which later states were reported already.
+    void leave_out_old() {
+        if (!has_inner_statements()) return;
+        if (RowImages names(data_.tg_relation); names.has_key()) names_.emplace(names);
+    }
+    /// The rows that are news are reported now.
+    void remember(const std::vector<int> &columns) {
+        if (!is_inner_statement()) return;
+        if (!names_) names_.emplace(data_.tg_relation);
+        if (!names_->has_key()) return;
+        for (rewind(); next();) {
+            if (!has_changed(columns)) continue;
+            for (TupleTableSlot *const row : {before(), after()})
+                if (row != nullptr) remember_reported(name_of(row));
         }
-        bool const has_before = before_ && before_->next(), has_after = after_ && after_->next();
-        return has_before || has_after;
     }
     void rewind() {
         is_done_ = false;
@@ -77,7 +90,7 @@ public:
     bool has_changed(const std::vector<int> &columns) const {
         if (before() == nullptr || after() == nullptr) return true;
         for (int const column : columns)
-            if (differs(before(), after(), column)) return true;
+            if (column == 0 || differs(before(), after(), column)) return true;
         return false;
     }
     bool is_update() const { return TRIGGER_FIRED_BY_UPDATE(data_.tg_event); }
@@ -86,8 +99,19 @@ public:
 
 private:
     bool is_row() const { return TRIGGER_FIRED_FOR_ROW(data_.tg_event); }
+    bool next_row() {
+        if (is_row()) {
+            bool const is_first = !is_done_;
+            is_done_ = true;
+            return is_first;
+        }
+        bool const has_before = before_ && before_->next(), has_after = after_ && after_->next();
+        return has_before || has_after;
+    }
+    std::string name_of(TupleTableSlot *row) const { return data_.tg_trigger->tgargs[0] + (" " + names_->key(row)); }
 
     const TriggerData &data_;
+    std::optional<RowImages> names_;
     std::optional<StoredRows> before_, after_;
     bool is_done_ = false;
 };
@@ -100,13 +124,14 @@ std::vector<int> all_columns(Relation relation) {
 
 // Keeping --------------------------------------------------------------------------------------------------------
 
-/// Keeps the rows that are left in `changes`, but for those that have not changed in any of the columns.
-void keep(const std::string &id, Changes &changes, const std::vector<int> &columns, const char *reason) {
+/// Keeps the rows that are left in `changes`, but for those that have not changed in any of the columns. `writes`: not only
+/// finds out whether that can be done.
+void keep(const std::string &id, Changes &changes, const std::vector<int> &columns, const char *reason, bool writes = true) {
     NeverWait const never_wait;
-    WaitAtMost const net(GetCurrentTimestamp() + kLockWaitMax); // for the sequence
+    WaitAtMost const net(GetCurrentTimestamp() + kLockWaitMax);
+    KeptRows::lock();
     for (bool is_done = false; !is_done;) {
         InMapping as_owner;
-        InImages in_images;
         SpiSession session; // its memory is freed for each batch
         KeptRows kept(id, changes.relation());
         while (kept.size() < kKeptAtOnce && !is_done) {
@@ -114,21 +139,21 @@ void keep(const std::string &id, Changes &changes, const std::vector<int> &colum
             if (!is_done && changes.has_changed(columns))
                 kept.add(changes.operation(), changes.before(), changes.after(), "waiting", reason);
         }
-        if (kept.size() > 0) kept.write();
+        if (kept.size() > 0 && writes) kept.write();
         session.close();
-        in_images.restore();
         as_owner.restore();
     }
 }
 
-void keep_truncate(const std::string &id, Relation relation) {
+void keep_truncate(const std::string &id, Relation relation, bool writes) {
     NeverWait const never_wait;
     WaitAtMost const net(GetCurrentTimestamp() + kLockWaitMax);
+    KeptRows::lock();
     InMapping as_owner;
     SpiSession session;
     KeptRows kept(id, relation);
     kept.add("truncate", nullptr, nullptr, "waiting", "TRUNCATE");
-    kept.write();
+    if (writes) kept.write();
     session.close();
     as_owner.restore();
 }
@@ -145,16 +170,21 @@ bool is_any_kept(const std::string &id, Changes &changes) {
     SpiSession session;
     KeptRows const names(id, changes.relation());
     std::vector<std::string> keys{names.input_key(nullptr)};
-    while (changes.next()) {
-        if (keys.size() > kLookedUpMost) break;
+    while (names.has_key() && changes.next() && keys.size() <= kLookedUpMost) {
         keys.push_back(names.input_key(changes.after()));
+        if (changes.before() != nullptr && changes.has_changed(names.key_columns())) keys.push_back(names.input_key(changes.before()));
     }
-    bool const is_complete = keys.size() <= kLookedUpMost;
+    bool const is_complete = names.has_key() && keys.size() <= kLookedUpMost;
     changes.rewind();
     static Query *const query = new Query("SELECT 1 FROM affiliate.pending_input AS p WHERE p.kind = 'attached' AND p.state = 'waiting'"
                                           " AND p.input_key = ANY ($1) LIMIT 1",
                                           {TEXTARRAYOID});
-    bool const is_kept = !is_complete || query->read({make_text_array(keys)}).size() > 0;
+    static Query *const query_any = new Query("SELECT 1 FROM affiliate.pending_input AS p WHERE p.kind = 'attached' AND p.state = 'waiting'"
+                                              " AND p.input_key >= $1 || ' ' AND p.input_key < $1 || '!'"
+                                              " AND p.payload ->> 'attachment' = $1 LIMIT 1",
+                                              {TEXTOID});
+    bool const is_kept = is_complete ? query->read({make_text_array(keys)}).size() > 0
+                                     : query_any->read({make_text(id)}).size() > 0;
     session.close();
     return is_kept;
 }
@@ -204,12 +234,11 @@ const char *make_facts_enclosed(Attachment &attachment, Changes &changes) {
 // Never failing --------------------------------------------------------------------------------------------------
 
 /// Not even kept: counted and logged, once for a transaction. affiliate.reconcile() finds the rows.
-void lose(const std::string &id, const char *why) {
+void lose(const std::string &id, const ErrorData &why) {
     static LocalTransactionId logged = InvalidLocalTransactionId;
     ErrorData *error = nullptr;
     try_in_subtransaction(
         [] {
-            WaitAtMost const net(GetCurrentTimestamp() + kLockWaitMax);
             Oid const sequence =
                 call([] { return get_relname_relid("attached_rows_lost", get_namespace_oid("affiliate", false)); });
             if (OidIsValid(sequence)) call([sequence] { nextval_internal(sequence, false); });
@@ -218,50 +247,31 @@ void lose(const std::string &id, const char *why) {
     LocalTransactionId const now = local_transaction_id();
     if (logged == now) return;
     logged = now;
-    const char *const name = id.c_str();
+    const char *const name = id.c_str(), *const message = why.message;
     call([=] {
-        ereport(LOG, (errmsg("pg_affiliate could not keep rows of attachment \"%s\"", name), errdetail("%s", why),
+        ereport(LOG, (errmsg("pg_affiliate could not keep rows of attachment \"%s\"", name), errdetail("%s", message),
                       errhint("SELECT * FROM affiliate.reconcile('%s', repair => true) brings their latest state.", name)));
     });
 }
 
-/// Takes the lock that keeping needs, until the end of the transaction. Returns why not, or nullptr.
-const char *lock_pending_input() {
-    Oid const table = call([] {
-        Oid const schema = get_namespace_oid("affiliate", true);
-        return OidIsValid(schema) ? get_relname_relid("pending_input", schema) : InvalidOid;
-    });
-    if (!OidIsValid(table)) return "table \"affiliate.pending_input\" is missing";
-    return call([table] { return ConditionalLockRelationOid(table, RowExclusiveLock); }) ? nullptr : "affiliate.pending_input is locked";
-}
-
-/// Keeps rows by `f`, which may be called twice, or loses them. It runs in a subtransaction as long as there may be more of
-/// them. After that it is tried in one that is rolled back, which costs other sessions nothing, and done without one.
-template <class F> void keep_or_lose(const std::string &id, F f) {
-    ErrorData *error = nullptr;
-    if (count_subtransaction()) {
-        if (!try_in_subtransaction(f, &error)) lose(id, error->message);
-        return;
-    }
-    if (const char *const why = lock_pending_input()) return lose(id, why);
-    bool is_possible = false;
-    try_in_subtransaction(
-        [&] {
-            f();
-            is_possible = true;
-            throw core::Error("AF000", "undone");
-        },
-        &error);
-    if (is_possible) f();
-    else lose(id, error->message);
+/// Runs `f(true)`, which keeps rows, in a subtransaction as long as there may be more of them. Then without, once it is known
+/// that it can be done: `f(false)` writes nothing, and a subtransaction that writes nothing has no transaction id.
+template <class F> bool try_to_keep(F f, ErrorData **error) {
+    *error = nullptr;
+    if (count_subtransaction()) return try_in_subtransaction([&f] { f(true); }, error);
+    if (!try_in_subtransaction([&f] { f(false); }, error)) return false;
+    f(true);
+    return true;
 }
 
 void keep_or_lose(const std::string &id, Changes &changes, const Attachment *attachment, const char *reason) {
     std::vector<int> const columns = attachment != nullptr ? attachment->mapped : all_columns(changes.relation());
-    keep_or_lose(id, [&] {
+    ErrorData *error = nullptr;
+    auto const keep_all = [&](bool writes) {
         changes.rewind();
-        keep(id, changes, columns, reason);
-    });
+        keep(id, changes, columns, reason, writes);
+    };
+    if (!try_to_keep(keep_all, &error)) lose(id, *error);
 }
 
 /// What is attached, if that can be known without failing; `*why` says why not.
@@ -285,6 +295,7 @@ void take_in(const std::string &id, Changes &changes) {
     const char *why = nullptr;
     Attachment *const attachment = try_to_know(id, RelationGetRelid(changes.relation()), &why);
     if (why == nullptr) why = why_not_in_transaction();
+    if (attachment != nullptr && !attachment->is_of_it) return;
     ErrorData *error = nullptr;
     if (why == nullptr && attachment != nullptr && count_subtransaction() &&
         try_in_subtransaction([&] { why = make_facts_enclosed(*attachment, changes); }, &error) && why == nullptr)
@@ -298,7 +309,8 @@ void take_in_or_raise(const std::string &id, Changes &changes) {
     Oid const relation = RelationGetRelid(changes.relation());
     const char *why = why_not_in_transaction();
     if (why == nullptr) {
-        if ((why = make_facts(attachment(id, relation), changes)) == nullptr) return;
+        Attachment &known = attachment(id, relation);
+        if (!known.is_of_it || (why = make_facts(known, changes)) == nullptr) return;
         changes.rewind();
     }
     const Attachment *const known = known_attachment(id, relation);
@@ -324,12 +336,14 @@ AFFILIATE_FUNCTION(affiliate_attached) {
     std::string const id = data.tg_trigger->tgargs[0];
     if (is_empty(data)) return PointerGetDatum(nullptr);
     AsOriginal const role;
+    ErrorData *error = nullptr;
     if (TRIGGER_FIRED_BY_TRUNCATE(data.tg_event)) {
-        if (raises) keep_truncate(id, data.tg_relation);
-        else keep_or_lose(id, [&] { keep_truncate(id, data.tg_relation); });
+        if (raises) keep_truncate(id, data.tg_relation, true);
+        else if (!try_to_keep([&](bool writes) { keep_truncate(id, data.tg_relation, writes); }, &error)) lose(id, *error);
         return PointerGetDatum(nullptr);
     }
     Changes changes(data);
+    changes.leave_out_old();
     if (TRIGGER_FIRED_BY_DELETE(data.tg_event)) {
         if (raises) keep(id, changes, {}, "DELETE");
         else keep_or_lose(id, changes, nullptr, "DELETE");
@@ -338,6 +352,8 @@ AFFILIATE_FUNCTION(affiliate_attached) {
     } else {
         take_in(id, changes);
     }
+    const Attachment *const attachment = known_attachment(id, RelationGetRelid(data.tg_relation));
+    changes.remember(attachment != nullptr ? attachment->mapped : all_columns(data.tg_relation));
     changes.close();
     return PointerGetDatum(nullptr);
 }

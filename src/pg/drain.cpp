@@ -125,6 +125,7 @@ struct Statements {
                  " SELECT DISTINCT 'customer', customer_id, 'news of a transaction' FROM known",
                  {}};
     Query attached_rows{"SELECT affiliate._drain_attached($1)", {INT4OID}};
+    Query remember_names{"SELECT affiliate._remember_names()", {}};
     Query new_partitions{"SELECT attachment, relation FROM affiliate._new_partitions()", {}};
     Query watch_partition{"SELECT affiliate._make_attached_triggers($1, $2)", {TEXTOID, OIDOID}};
     Query jobs_may_run{"SELECT affiliate._jobs_may_run()", {}};
@@ -221,17 +222,20 @@ std::int64_t fill_queue(core::Time now, int batch) {
     });
 }
 
-/// Makes the triggers of new partitions of attached tables, where these can be locked in a moment.
-void watch_partitions() {
+/// Makes the triggers of new partitions of attached tables, where these can be locked in a moment; of how many. Until the
+/// end of the transaction the firm cannot write to them.
+std::int64_t watch_partitions() {
+    std::int64_t watched = 0;
     std::vector<std::pair<std::string, Oid>> found;
     on_tables([&] {
+        statements().remember_names.read({});
         Rows rows = statements().new_partitions.read({});
         for (std::uint64_t i = 0; i < rows.size(); ++i) found.emplace_back(rows[i].text(0), DatumGetObjectId(rows[i].datum(1)));
     });
     for (const auto &partition : found) {
-        constexpr core::Duration kMoment = 100'000;
+        constexpr core::Duration kMoment = 40'000; // who writes to it queues behind us: less than an inline budget
         ErrorData *error = nullptr;
-        try_in_subtransaction(
+        watched += try_in_subtransaction(
             [&] {
                 WaitAtMost const net(GetCurrentTimestamp() + kMoment);
                 AsSuperuser superuser;
@@ -242,6 +246,7 @@ void watch_partitions() {
             },
             &error);
     }
+    return watched;
 }
 
 struct Queued {
@@ -383,7 +388,8 @@ void report_failures(const std::map<std::string, std::string> &errors, std::size
 
 } // namespace
 
-/// drain(batch): one batch of due work; returns how many queue rows were done, 0 when there was nothing to do.
+/// drain(batch): one batch of due work; returns how many queue rows were done, or partitions begun to be watched; 0 when
+/// there was nothing to do.
 AFFILIATE_FUNCTION(affiliate_drain) {
     if (IsolationUsesXactSnapshot())
         throw core::Error("25001", "the queue cannot be drained at this isolation level", kSnapshotIsOld,
@@ -392,7 +398,7 @@ AFFILIATE_FUNCTION(affiliate_drain) {
     if (!on_tables([] { return statements().jobs_may_run.read({})[0].boolean(0); })) return Int64GetDatum(0);
     int const batch = std::clamp(PG_GETARG_INT32(0), 1, 100'000);
     core::Time const now = now_us();
-    watch_partitions();
+    if (std::int64_t const watched = watch_partitions(); watched > 0) return Int64GetDatum(watched); // without delay
     std::int64_t const looked_at = fill_queue(now, batch);
     std::int64_t const customers = drain_customers(now, batch);
     return Int64GetDatum(looked_at + customers + drain_affiliates(now, batch));

@@ -10,6 +10,7 @@ BEGIN
     FOR wanted IN
         SELECT * FROM (VALUES
             ('affiliate_owner', 'pg_affiliate: owns every table of schema affiliate; no one logs in as this role'),
+            ('affiliate_mapping', 'pg_affiliate: evaluates the mappings of attached tables, with no right but what is granted for them; no one logs in as this role'),
             ('affiliate_reader', 'pg_affiliate: reads everything but personal data'),
             ('affiliate_writer', 'pg_affiliate: writes facts (clicks, customers, transactions, disputes), and asks what a checkout asks'),
             ('affiliate_admin', 'pg_affiliate: writes the rulebook and makes the operator''s calls')) AS v (role_name, description)
@@ -23,6 +24,9 @@ BEGIN
     -- Functions with the owner's rights must never have more rights than the tables need.
     IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'affiliate_owner' AND (rolcanlogin OR rolsuper OR rolcreaterole OR rolcreatedb)) THEN
         ALTER ROLE affiliate_owner NOLOGIN NOSUPERUSER NOCREATEROLE NOCREATEDB;
+    END IF;
+    IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'affiliate_mapping' AND (rolcanlogin OR rolsuper OR rolcreaterole OR rolcreatedb OR rolbypassrls)) THEN
+        ALTER ROLE affiliate_mapping NOLOGIN NOSUPERUSER NOCREATEROLE NOCREATEDB NOBYPASSRLS;
     END IF;
     IF NOT pg_has_role('affiliate_admin', 'affiliate_reader', 'MEMBER') THEN
         GRANT affiliate_reader TO affiliate_admin;

@@ -12,6 +12,7 @@ BEGIN
         relation_id oid NOT NULL,
         table_schema text COLLATE "C" NOT NULL,
         table_name text COLLATE "C" NOT NULL,
+        row_name text COLLATE "C" NOT NULL,
         kind text COLLATE "C" NOT NULL,
         fields jsonb NOT NULL,
         filter text,
@@ -26,7 +27,7 @@ BEGIN
         CONSTRAINT attachment_on_error_check CHECK (on_error IN ('capture', 'raise')),
         CONSTRAINT attachment_capture_check CHECK (capture IN ('statement', 'row_always'))
     );
-    COMMENT ON TABLE affiliate.attachment IS 'A table of the firm and how its rows become facts: an SQL expression for each field. known_columns: its columns when it was attached, with number and type, whether the mapping reads them (mapped) and whether the key of the fact does (key). backfill: how far its history has been read.';
+    COMMENT ON TABLE affiliate.attachment IS 'A table of the firm and how its rows become facts: an SQL expression for each field. row_name: what the table was called when it was attached, as the expressions may call it. known_columns: its columns by the names of then, with number, type and present name, whether the mapping reads them (mapped) and whether the key of the fact does (key). backfill: how far its history has been read.';
 
     PERFORM affiliate._add_column('pending_input', 'attempts', 'integer NOT NULL DEFAULT 0');
     PERFORM affiliate._add_column('pending_input', 'due_at', 'timestamptz NOT NULL DEFAULT ''-infinity''');

@@ -58,6 +58,7 @@ BEGIN
             ('program', '%s_currency', 'BEFORE INSERT OR UPDATE ON affiliate.%I FOR EACH ROW EXECUTE FUNCTION affiliate._check_currencies()', 'O'),
             ('fx_rate', '%s_currency', 'BEFORE INSERT OR UPDATE ON affiliate.%I FOR EACH ROW EXECUTE FUNCTION affiliate._check_currencies()', 'O'),
             ('plan_rule', '%s_texts', 'BEFORE INSERT OR UPDATE ON affiliate.%I FOR EACH ROW EXECUTE FUNCTION affiliate._check_plan_rule()', 'O'),
+            ('attachment', '%s_check', 'BEFORE INSERT OR UPDATE ON affiliate.%I FOR EACH ROW EXECUTE FUNCTION affiliate._check_attachment()', 'O'),
             ('customer_alias', '%s_check', 'BEFORE INSERT OR UPDATE ON affiliate.%I FOR EACH ROW EXECUTE FUNCTION affiliate._check_alias()', 'O'),
             ('affiliate_upline', '%s_lock', 'BEFORE INSERT OR DELETE OR UPDATE ON affiliate.%I FOR EACH STATEMENT EXECUTE FUNCTION affiliate._lock_upline()', 'O'),
             ('affiliate_upline', '%s_close', 'AFTER INSERT OR DELETE OR UPDATE ON affiliate.%I FOR EACH ROW EXECUTE FUNCTION affiliate._close_upline()', 'O'),

@@ -20,11 +20,11 @@ BEGIN
         FROM affiliate.pending_input AS p WHERE p.kind = 'attached' AND p.payload ->> 'attachment' = a.attachment_id) AS k;
 
     CREATE OR REPLACE VIEW affiliate.backfill_progress WITH (security_invoker = true) AS
-    SELECT a.attachment_id AS attachment, a.backfill ->> 'state' AS state, c.oid::regclass::text AS table_name,
+    SELECT a.attachment_id AS attachment, a.backfill ->> 'state' AS state, coalesce(c.oid, affiliate._attached_relation(a.attachment_id))::regclass::text AS table_name,
            round(100.0 * least((a.backfill ->> 'block')::bigint, (a.backfill ->> 'blocks')::bigint) / nullif((a.backfill ->> 'blocks')::bigint, 0), 1) AS percent,
            (a.backfill ->> 'rows')::bigint AS rows_read, (a.backfill ->> 'written')::bigint AS facts_written, (a.backfill ->> 'rejected')::bigint AS rows_rejected,
            (a.backfill ->> 'started_at')::timestamptz AS started_at, (a.backfill ->> 'updated_at')::timestamptz AS updated_at
-    FROM affiliate.attachment AS a LEFT JOIN pg_class AS c ON c.oid = (a.backfill ->> 'relation')::oid
+    FROM affiliate.attachment AS a LEFT JOIN pg_class AS c ON c.oid = (a.backfill ->> 'relation')::oid AND a.backfill ->> 'state' = 'running'
     WHERE a.backfill IS NOT NULL;
 END
 $setup$;
@@ -45,9 +45,9 @@ BEGIN
         CONTINUE WHEN attached.relation IS NULL;
         IF attached.relation <> attached.relation_id THEN
             UPDATE affiliate.attachment AS a
-            SET relation_id = attached.relation, backfill = CASE WHEN a.backfill ->> 'state' = 'running' THEN a.backfill - 'relation' - 'file' - 'block' - 'blocks' ELSE a.backfill END,
+            SET relation_id = attached.relation, backfill = a.backfill - 'relation' - 'file' - CASE WHEN a.backfill ->> 'state' = 'running' THEN '{block,blocks}'::text[] ELSE '{}' END,
                 known_columns = (SELECT jsonb_object_agg(k.key, k.value || coalesce(jsonb_build_object('number', n.attnum), '{}')) FROM jsonb_each(a.known_columns) AS k
-                                 LEFT JOIN pg_attribute AS n ON n.attrelid = attached.relation AND n.attname = k.key AND NOT n.attisdropped)
+                                 LEFT JOIN pg_attribute AS n ON n.attrelid = attached.relation AND n.attname = coalesce(k.value ->> 'name', k.key) AND NOT n.attisdropped)
             WHERE a.attachment_id = attached.attachment_id;
         END IF;
         PERFORM affiliate._make_attached_triggers(attached.attachment_id, r.relation) FROM affiliate._attached_relations(attached.attachment_id) AS r (relation);

@@ -55,11 +55,11 @@ DECLARE
     name text;
     granted record;
 BEGIN
-    REVOKE ALL ON SCHEMA affiliate FROM PUBLIC, affiliate_reader, affiliate_writer, affiliate_admin;
-    GRANT USAGE ON SCHEMA affiliate TO affiliate_reader, affiliate_writer, affiliate_admin;
+    REVOKE ALL ON SCHEMA affiliate FROM PUBLIC, affiliate_mapping, affiliate_reader, affiliate_writer, affiliate_admin;
+    GRANT USAGE ON SCHEMA affiliate TO affiliate_mapping, affiliate_reader, affiliate_writer, affiliate_admin;
 
-    REVOKE ALL ON ALL TABLES IN SCHEMA affiliate FROM PUBLIC, affiliate_reader, affiliate_writer, affiliate_admin;
-    REVOKE ALL ON ALL SEQUENCES IN SCHEMA affiliate FROM PUBLIC, affiliate_reader, affiliate_writer, affiliate_admin;
+    REVOKE ALL ON ALL TABLES IN SCHEMA affiliate FROM PUBLIC, affiliate_mapping, affiliate_reader, affiliate_writer, affiliate_admin;
+    REVOKE ALL ON ALL SEQUENCES IN SCHEMA affiliate FROM PUBLIC, affiliate_mapping, affiliate_reader, affiliate_writer, affiliate_admin;
     GRANT SELECT ON ALL TABLES IN SCHEMA affiliate TO affiliate_reader;
     GRANT SELECT ON ALL SEQUENCES IN SCHEMA affiliate TO affiliate_reader; -- verify() compares them
     REVOKE ALL ON affiliate.customer_pii FROM affiliate_reader;
@@ -79,6 +79,10 @@ BEGIN
     END LOOP;
     GRANT INSERT (version), UPDATE (version) ON affiliate.plan TO affiliate_admin;
     GRANT INSERT, UPDATE ON affiliate.attachment TO affiliate_admin;
+
+    -- what a mapping finds out of a sale or a status by itself
+    GRANT SELECT (transaction_id, program_id, currency) ON affiliate.transaction TO affiliate_mapping;
+    GRANT SELECT ON affiliate.transaction_status TO affiliate_mapping;
     GRANT INSERT (action, object, detail) ON affiliate.audit_log TO affiliate_admin;
     GRANT INSERT (kind, program_no, customer_id, due_at, reason, scope) ON affiliate.settle_queue TO affiliate_admin;
 
@@ -89,7 +93,7 @@ BEGIN
         WHERE p.pronamespace = 'affiliate'::regnamespace
         ORDER BY p.oid::regprocedure::text, g.role_name
     LOOP
-        EXECUTE format('REVOKE ALL ON ROUTINE %s FROM PUBLIC, affiliate_owner, affiliate_reader, affiliate_writer, affiliate_admin', granted.signature);
+        EXECUTE format('REVOKE ALL ON ROUTINE %s FROM PUBLIC, affiliate_owner, affiliate_mapping, affiliate_reader, affiliate_writer, affiliate_admin', granted.signature);
     END LOOP;
     FOR granted IN
         SELECT p.oid::regprocedure AS signature, g.role_name
@@ -127,12 +131,13 @@ DECLARE
     for_admins constant text[] := '{_concerned_program,_rulebook_scope,_rebuild_upline,_id_columns,_is_amount,_audit,_force_sync,_drain_failed,_jobs,_cron_hint,_rollup_failed,
         _attached,_attachment_kinds,_refuse_mapping,_check_expression,_try_mapping,_require_attachable,_complete_mapping,_fact_fields,_given_columns,_read_columns,
         _check_attach,_make_attached_triggers,_drop_attached_triggers,_require_attachment,
-        _attached_changed,_attached_files,_blocks_query,_blocks_of,_backfill_begin,_backfill_step,_load_rows,_compare_rows,_preview_rows,_facts_gone,_attached_rows,_attached_columns,_generation,_field_expression}';
+        _attached_changed,_attached_files,_blocks_query,_blocks_of,_backfill_begin,_backfill_step,_load_rows,_compare_rows,_preview_rows,_gone_keys,_facts_gone,_attached_rows,_attached_columns,_generation,_field_expression,_dated,_follows_completion}';
 BEGIN
     RETURN QUERY
     SELECT r.role_name
     FROM (VALUES
         ('affiliate_owner', NOT is_trigger AND function_name <> ALL (superusers_only)),
+        ('affiliate_mapping', function_name = ANY ('{_currency_of,_program_of,_refuse_unknown_sale,_quoted,_follows_completion}')),
         ('affiliate_reader', function_name = ANY (for_readers)),
         ('affiliate_writer', function_name = ANY (for_writers)),
         ('affiliate_admin', (NOT is_trigger OR function_name = '_attached') AND function_name <> ALL (superusers_only || for_readers)

@@ -17,7 +17,7 @@ BEGIN
         ('customer', 'customer', '{customer_id}', '{customer_id}', '{}'),
         ('account', 'account', '{customer_id,account_id}', '{customer_id,account_id}', '{}'),
         ('click', 'click', '{click_id}', '{click_id}', '{}'),
-        ('event', 'event', '{event_id}', '{event_id,event_type,occurred_at,customer_id|transaction_id}', '{}');
+        ('event', 'event', '{event_id}', '{event_id,event_type,occurred_at|date,customer_id|transaction_id}', '{}');
 END
 $$;
 COMMENT ON FUNCTION affiliate._attachment_kinds() IS 'What rows of attached tables become, by kind.';
@@ -91,7 +91,7 @@ DECLARE
 BEGIN
     SELECT * INTO STRICT spec FROM affiliate._attachment_kinds() AS k WHERE k.kind = of_kind;
     FOR given IN SELECT f.key, jsonb_typeof(f.value) AS type FROM jsonb_each(columns) AS f LOOP
-        IF given.type <> 'string' OR NOT EXISTS (SELECT FROM affiliate._fact_fields(spec.fact) AS k WHERE k.field = given.key) THEN
+        IF given.type <> 'string' OR given.key <> 'date' AND NOT EXISTS (SELECT FROM affiliate._fact_fields(spec.fact) AS k WHERE k.field = given.key) THEN
             PERFORM affiliate._refuse_mapping(
                 CASE given.type WHEN 'string' THEN format('a %s has no field "%s"', of_kind, given.key) ELSE format('the mapping of "%s" is no text', given.key) END,
                 'Map fields to texts of SQL expressions: ' || (SELECT string_agg(k.field, ', ') FROM affiliate._fact_fields(spec.fact) AS k) || '.');
@@ -102,7 +102,7 @@ BEGIN
     IF missing IS NOT NULL THEN
         PERFORM affiliate._refuse_mapping(format('the mapping of a %s does not say %s', of_kind, missing), 'Add it to columns, as an SQL expression over the row.');
     END IF;
-    fields := spec.defaults || columns;
+    fields := affiliate._dated(of_kind, spec.defaults || columns);
     SELECT count(*) AS programs, min(p.currency) AS currency INTO program FROM affiliate.program AS p;
     IF of_kind = 'refund' THEN
         fields := jsonb_build_object('currency', format(E'affiliate._currency_of((%s\n)::text)', columns ->> 'original_transaction_id'))
@@ -120,6 +120,43 @@ END
 $$;
 COMMENT ON FUNCTION affiliate._complete_mapping(text, jsonb) IS 'The fields of a mapping, with what is taken where one is not given; raises where one is unknown or missing.';
 
+-- A table with one date only (W8): the date is that of what the row says, and of the sale's completion if it says that.
+CREATE FUNCTION affiliate._dated(of_kind text, fields jsonb) RETURNS jsonb
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF NOT fields ? 'date' THEN
+        RETURN fields;
+    END IF;
+    RETURN (
+        SELECT jsonb_object_agg(w.field, CASE WHEN w.condition IS NULL THEN fields ->> 'date'
+                                              ELSE format(E'CASE WHEN %s THEN %s\n END', w.condition, fields ->> 'date') END)
+        FROM (VALUES
+            ('transaction', 'status_at', NULL),
+            ('transaction', 'completed_at', format(E'affiliate._follows_completion(%s\n)', fields ->> 'status')),
+            ('refund', 'refunded_at', NULL),
+            ('dispute', 'opened_at', NULL),
+            ('dispute', 'closed_at', format(E'(%s\n) IS NOT NULL', coalesce(fields ->> 'outcome', 'NULL'))),
+            ('customer', 'signup_date', NULL),
+            ('account', 'opened_at', NULL),
+            ('click', 'clicked_at', NULL),
+            ('event', 'occurred_at', NULL)) AS w (kind, field, condition)
+        WHERE w.kind = of_kind) || fields - 'date';
+END
+$$;
+COMMENT ON FUNCTION affiliate._dated(text, jsonb) IS 'A mapping whose row has one date only, with that date where it belongs.';
+
+CREATE FUNCTION affiliate._follows_completion(of_status text) RETURNS boolean
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN EXISTS (SELECT FROM affiliate.transaction_status AS s WHERE s.status = of_status AND s.effect NOT IN ('pending', 'failed', 'cancelled'));
+END
+$$;
+COMMENT ON FUNCTION affiliate._follows_completion(text) IS 'Whether a sale with this word for its status has been completed.';
+
 CREATE FUNCTION affiliate._fact_fields(fact text) RETURNS TABLE (field text, type regtype)
 LANGUAGE plpgsql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
@@ -135,40 +172,45 @@ $$;
 COMMENT ON FUNCTION affiliate._fact_fields(text) IS 'The fields of a fact that a mapping may give, and their types.';
 
 -- The columns of a table as a mapping finds them: by number and type, whether it reads them, whether the key does.
-CREATE FUNCTION affiliate._read_columns(attached_table regclass, of_kind text, fields jsonb, filter text) RETURNS jsonb
+CREATE FUNCTION affiliate._read_columns(attached_table regclass, row_name text, of_kind text, fields jsonb, filter text) RETURNS jsonb
 LANGUAGE plpgsql STABLE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     spec record;
-    alias text := (SELECT c.relname FROM pg_class AS c WHERE c.oid = attached_table);
     field record;
     mapped integer[] := '{}';
     keys integer[] := '{}';
     found integer[];
+    money_column text;
 BEGIN
     SELECT * INTO STRICT spec FROM affiliate._attachment_kinds() AS k WHERE k.kind = of_kind;
     FOR field IN SELECT f.field, f.type, fields ->> f.field AS expression FROM affiliate._fact_fields(spec.fact) AS f WHERE fields ? f.field LOOP
-        found := affiliate._check_expression(attached_table, alias, field.field, field.expression, field.type);
+        found := affiliate._check_expression(attached_table, row_name, field.field, field.expression, field.type);
         mapped := mapped || found;
         IF field.field = ANY (spec.keys) AND of_kind <> 'event' THEN -- a row that says something else is another event
             keys := keys || found;
         END IF;
     END LOOP;
     IF filter IS NOT NULL THEN
-        mapped := mapped || affiliate._check_expression(attached_table, alias, 'filter', filter, 'boolean');
+        mapped := mapped || affiliate._check_expression(attached_table, row_name, 'filter', filter, 'boolean');
     END IF;
     -- a generated column changes with those it is made of
     SELECT mapped || coalesce(array_agg(d.refobjsubid), '{}') INTO mapped
     FROM pg_attrdef AS f JOIN pg_depend AS d ON d.classid = 'pg_attrdef'::regclass AND d.objid = f.oid AND d.refobjid = f.adrelid AND d.refobjsubid <> f.adnum
     JOIN pg_attribute AS a ON a.attrelid = f.adrelid AND a.attnum = f.adnum AND a.attgenerated <> ''
     WHERE f.adrelid = attached_table AND f.adnum = ANY (mapped);
+    SELECT min(a.attname) INTO money_column FROM pg_attribute AS a WHERE a.attrelid = attached_table AND a.atttypid = 'money'::regtype AND a.attnum = ANY (mapped);
+    IF money_column IS NOT NULL THEN
+        PERFORM affiliate._refuse_mapping(format('column "%s" is of type money', money_column),
+            'What it is as a number depends on lc_monetary of each session: make it a numeric, or map another column.');
+    END IF;
     RETURN (SELECT jsonb_object_agg(a.attname, jsonb_build_object('number', a.attnum, 'type', format_type(a.atttypid, a.atttypmod),
                        'mapped', a.attnum = ANY (mapped) OR 0 = ANY (mapped), 'key', a.attnum = ANY (keys)))
             FROM pg_attribute AS a WHERE a.attrelid = attached_table AND a.attnum > 0 AND NOT a.attisdropped);
 END
 $$;
-COMMENT ON FUNCTION affiliate._read_columns(regclass, text, jsonb, text) IS 'Checks the expressions of a mapping; the columns of the table, and which of them it reads.';
+COMMENT ON FUNCTION affiliate._read_columns(regclass, text, text, jsonb, text) IS 'Checks the expressions of a mapping; the columns of the table, and which of them it reads.';
 
 --| Makes a table of the firm a source of facts: from now on each row that is written to it becomes a sale, refund, dispute,
 --| customer, account, click or event, and what follows is settled in the same transaction. `columns` gives an SQL expression
@@ -177,8 +219,9 @@ COMMENT ON FUNCTION affiliate._read_columns(regclass, text, jsonb, text) IS 'Che
 --| `schema.table:kind` unless `name` gives another.
 --|
 --| Expressions name columns of the row; all else (functions, types, tables in subqueries) with its schema, unless it is PostgreSQL's own.
---| They are evaluated as role `affiliate_owner`, which needs rights on what they use. They may not be volatile. A time
---| without zone needs one: `created_at AT TIME ZONE 'UTC'`.
+--| They are evaluated as role `affiliate_mapping`, which needs rights on what they use. They may not be volatile. A time
+--| without zone needs one: `created_at AT TIME ZONE 'UTC'`. A table with one date only maps it as `date`: it is then the time of
+--| whatever the row says, and of the sale's completion when it says that.
 --|
 --| `on_error`: with `capture` no row, error, lock or isolation level makes the firm's statement fail or wait: the row is kept
 --| in `affiliate.pending_input` instead. With `raise` an error is the statement's. `capture`: `row_always` for tables that are
@@ -206,11 +249,11 @@ BEGIN
     WHERE c.oid = attach.attached_table;
     id := coalesce(attach.name, format('%s.%s:%s', of_schema, of_table, attach.kind));
     fields := affiliate._complete_mapping(attach.kind, attach.columns);
-    INSERT INTO affiliate.attachment AS a (attachment_id, relation_id, table_schema, table_name, kind, fields, filter, known_columns, on_error, capture)
-    VALUES (id, attach.attached_table, of_schema, of_table, attach.kind, fields, attach.filter,
-            affiliate._read_columns(attach.attached_table, attach.kind, fields, attach.filter), attach.on_error, attach.capture)
+    -- known_columns are filled in, and expressions checked, by the trigger of the table
+    INSERT INTO affiliate.attachment AS a (attachment_id, relation_id, table_schema, table_name, row_name, kind, fields, filter, known_columns, on_error, capture)
+    VALUES (id, attach.attached_table, of_schema, of_table, of_table, attach.kind, fields, attach.filter, '{}', attach.on_error, attach.capture)
     ON CONFLICT (attachment_id) DO UPDATE SET relation_id = excluded.relation_id, table_schema = excluded.table_schema, table_name = excluded.table_name,
-        kind = excluded.kind, fields = excluded.fields, filter = excluded.filter, known_columns = excluded.known_columns, on_error = excluded.on_error,
+        row_name = excluded.row_name, kind = excluded.kind, fields = excluded.fields, filter = excluded.filter, known_columns = excluded.known_columns, on_error = excluded.on_error,
         capture = excluded.capture, attached_at = excluded.attached_at, attached_by = excluded.attached_by, detached_at = NULL,
         backfill = CASE WHEN (a.kind, a.fields, a.filter, a.relation_id) IS NOT DISTINCT FROM (excluded.kind, excluded.fields, excluded.filter, excluded.relation_id)
                         THEN a.backfill END;
@@ -224,6 +267,36 @@ END
 $$;
 COMMENT ON FUNCTION affiliate.attach(regclass, text, jsonb, text, text, text, text) IS
     'Makes a table of the firm a source of facts, by an SQL expression over its row for each field.';
+
+-- Whatever writes an attachment: its expressions are checked, and it is the owner of the table who says what becomes of its rows.
+CREATE FUNCTION affiliate._check_attachment() RETURNS trigger
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    is_ours constant boolean := current_user = 'affiliate_owner' OR (SELECT r.rolsuper FROM pg_roles AS r WHERE r.rolname = current_user);
+    owner constant oid := (SELECT c.relowner FROM pg_class AS c WHERE c.oid = NEW.relation_id);
+BEGIN
+    IF TG_OP = 'UPDATE' AND to_jsonb(NEW) - 'backfill' = to_jsonb(OLD) - 'backfill' THEN
+        RETURN NEW;
+    END IF;
+    IF owner IS NOT NULL AND NOT is_ours AND NOT pg_has_role(owner, 'USAGE') THEN
+        RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege', MESSAGE = format('must be owner of table %s', NEW.relation_id::regclass),
+            DETAIL = 'What becomes of its rows is for its owner to say.', SCHEMA = TG_TABLE_SCHEMA, TABLE = TG_TABLE_NAME;
+    END IF;
+    -- setup() and the drain follow a table that was restored or renamed
+    IF TG_OP = 'INSERT' OR (NEW.kind, NEW.fields, NEW.filter, NEW.row_name) IS DISTINCT FROM (OLD.kind, OLD.fields, OLD.filter, OLD.row_name)
+        OR NOT is_ours AND (NEW.relation_id, NEW.known_columns) IS DISTINCT FROM (OLD.relation_id, OLD.known_columns) THEN
+        IF owner IS NULL THEN
+            RAISE EXCEPTION USING ERRCODE = 'AF053', MESSAGE = format('attachment %s names no table', affiliate._quoted(NEW.attachment_id)),
+                HINT = 'affiliate.attach() writes attachments.', SCHEMA = TG_TABLE_SCHEMA, TABLE = TG_TABLE_NAME;
+        END IF;
+        NEW.known_columns := affiliate._read_columns(NEW.relation_id, NEW.row_name, NEW.kind, NEW.fields, NEW.filter);
+    END IF;
+    RETURN NEW;
+END
+$$;
+COMMENT ON FUNCTION affiliate._check_attachment() IS 'Trigger of attachment: checks the expressions of a mapping, and that the table belongs to who writes it.';
 
 CREATE FUNCTION affiliate._check_attach(attached_table regclass, kind text, columns jsonb, on_error text, capture text, name text) RETURNS void
 LANGUAGE plpgsql STABLE PARALLEL SAFE

@@ -18,14 +18,16 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
     RETURN QUERY
-    WITH due AS (
-        SELECT p.input_id, p.input_key, p.recorded_at, p.payload FROM affiliate.pending_input AS p
-        WHERE p.kind = 'attached' AND p.state = 'waiting' AND p.due_at <= affiliate._now()
-        ORDER BY p.due_at, p.input_id LIMIT batch
+    -- rows that were put off hold back the later ones of their key, which have never been looked at
+    WITH put_off AS MATERIALIZED (
+        SELECT p.input_key, min(p.input_id) AS input_id FROM affiliate.pending_input AS p
+        WHERE p.kind = 'attached' AND p.state = 'waiting' AND p.due_at > '-infinity' GROUP BY p.input_key
     ), ready AS (
-        SELECT d.*, d.payload ->> 'attachment' AS attachment, d.payload ->> 'operation' AS operation FROM due AS d
-        WHERE NOT EXISTS (SELECT FROM affiliate.pending_input AS e WHERE e.kind = 'attached' AND e.input_key = d.input_key AND e.state = 'waiting'
-                          AND e.input_id < d.input_id AND e.due_at > affiliate._now())
+        SELECT p.input_id, p.input_key, p.recorded_at, p.payload, p.payload ->> 'attachment' AS attachment, p.payload ->> 'operation' AS operation
+        FROM affiliate.pending_input AS p
+        WHERE p.kind = 'attached' AND p.state = 'waiting' AND p.due_at <= affiliate._now()
+          AND NOT EXISTS (SELECT FROM put_off AS e WHERE e.input_key = p.input_key AND e.input_id < p.input_id)
+        ORDER BY p.due_at, p.input_id LIMIT batch
     ), marked AS (
         SELECT r.*, (r.attachment, r.operation) IS DISTINCT FROM lag((r.attachment, r.operation)) OVER (ORDER BY r.input_id) AS is_first
         FROM ready AS r
@@ -57,6 +59,26 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION affiliate._new_partitions() IS 'Partitions and children of attached tables whose triggers are missing.';
+
+-- What tables and columns are called by now: in a restored database they have other numbers, and are found by it.
+CREATE FUNCTION affiliate._remember_names() RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    UPDATE affiliate.attachment AS a SET table_schema = n.table_schema, table_name = n.table_name, known_columns = n.known_columns
+    FROM (SELECT a.attachment_id, s.nspname AS table_schema, c.relname AS table_name,
+                 (SELECT jsonb_object_agg(k.key, CASE WHEN coalesce(k.value ->> 'name', k.key) = r.attname THEN k.value ELSE k.value || jsonb_build_object('name', r.attname) END)
+                  FROM jsonb_each(a.known_columns) AS k
+                  LEFT JOIN pg_attribute AS r ON r.attrelid = c.oid AND r.attnum = (k.value ->> 'number')::smallint AND NOT r.attisdropped) AS known_columns
+          FROM affiliate.attachment AS a JOIN pg_class AS c ON c.oid = a.relation_id AND c.oid = affiliate._attached_relation(a.attachment_id)
+          JOIN pg_namespace AS s ON s.oid = c.relnamespace
+          WHERE a.detached_at IS NULL) AS n
+    WHERE n.attachment_id = a.attachment_id AND n.known_columns IS NOT NULL
+      AND (a.table_schema, a.table_name, a.known_columns) IS DISTINCT FROM (n.table_schema::text, n.table_name::text, n.known_columns);
+END
+$$;
+COMMENT ON FUNCTION affiliate._remember_names() IS 'Part of drain(): writes down what attached tables and their columns are called by now.';
 
 -- Called by drain(), as affiliate_owner. Returns how many rows were taken up, put off or given up.
 CREATE FUNCTION affiliate._drain_attached(batch integer) RETURNS bigint
@@ -138,7 +160,7 @@ BEGIN
     END IF;
     BEGIN
         named := affiliate._named_now(attachment, relation, images);
-        key_columns := ARRAY(SELECT c.name_now FROM affiliate._attached_columns(attachment, relation) AS c WHERE c.is_key);
+        key_columns := ARRAY(SELECT n FROM affiliate._attached_columns(attachment, relation) AS c, unnest(ARRAY[c.name, c.name_now]) AS n WHERE c.is_key);
         IF operation = 'delete' THEN
             PERFORM affiliate._review_deleted(attachment, affiliate._compare_images(attachment, relation, named), input_ids, input_keys);
             RETURN '[]';

@@ -10,6 +10,11 @@ CREATE FUNCTION affiliate._compare_rows(attachment text, relation oid, query tex
     AS 'MODULE_PATHNAME', 'affiliate_compare_rows';
 COMMENT ON FUNCTION affiliate._compare_rows(text, oid, text) IS 'Which rows that a query of the caller finds are not what the facts say.';
 
+CREATE FUNCTION affiliate._gone_keys(attachment text, relation oid, query text) RETURNS text[]
+    LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE
+    AS 'MODULE_PATHNAME', 'affiliate_gone_keys';
+COMMENT ON FUNCTION affiliate._gone_keys(text, oid, text) IS 'Keys of facts of an attachment of which a query of the caller finds no row.';
+
 CREATE FUNCTION affiliate._preview_rows(attachment text, relation oid, query text) RETURNS jsonb
     LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE
     AS 'MODULE_PATHNAME', 'affiliate_preview_rows';
@@ -97,10 +102,10 @@ END
 $$;
 COMMENT ON FUNCTION affiliate._backfill_begin(text) IS 'Part of backfill(): writes down that it is on its way.';
 
--- False at the end.
+-- False at the end. What a row security policy hides from the caller is an error, not the end.
 CREATE FUNCTION affiliate._backfill_step(attachment text, batch integer) RETURNS boolean
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
-SET search_path = pg_catalog, pg_temp
+SET search_path = pg_catalog, pg_temp SET row_security = off
 AS $$
 DECLARE
     progress jsonb;
@@ -147,7 +152,7 @@ COMMENT ON FUNCTION affiliate._backfill_step(text, integer) IS 'Part of backfill
 CREATE FUNCTION affiliate.preview(attachment text, row_limit integer DEFAULT 20, OUT source_row jsonb, OUT fact jsonb, OUT problem text, OUT warning text)
 RETURNS SETOF record
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
-SET search_path = pg_catalog, pg_temp
+SET search_path = pg_catalog, pg_temp SET row_security = off
 AS $$
 DECLARE
     relation oid;
@@ -179,7 +184,7 @@ COMMENT ON FUNCTION affiliate.preview(text, integer) IS 'What would become of th
 CREATE FUNCTION affiliate.reconcile(attachment text, repair boolean DEFAULT false, OUT problem text, OUT fact_key text, OUT expected jsonb, OUT stored jsonb, OUT detail text)
 RETURNS SETOF record
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
-SET search_path = pg_catalog, pg_temp
+SET search_path = pg_catalog, pg_temp SET row_security = off
 AS $$
 DECLARE
     file record;
@@ -213,25 +218,21 @@ END
 $$;
 COMMENT ON FUNCTION affiliate.reconcile(text, boolean) IS 'Where an attached table and the facts differ; with repair the facts are brought to what the rows say.';
 
+-- The rows are read with the rights of the caller, the mapping is evaluated with those of affiliate_owner.
 CREATE FUNCTION affiliate._facts_gone(attachment text, OUT problem text, OUT fact_key text, OUT detail text)
 RETURNS SETOF record
-LANGUAGE plpgsql STABLE PARALLEL UNSAFE
-SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp SET row_security = off
 AS $$
 DECLARE
-    spec record;
     relation constant oid := affiliate._attached_relation(attachment);
 BEGIN
-    SELECT a.fields, k.fact, k.keys[1] AS key INTO STRICT spec
-    FROM affiliate.attachment AS a JOIN affiliate._attachment_kinds() AS k USING (kind) WHERE a.attachment_id = attachment;
-    IF spec.fields ? 'source' OR NOT EXISTS (SELECT FROM affiliate._fact_fields(spec.fact) AS f WHERE f.field = 'source') THEN
-        RETURN;
+    IF EXISTS (SELECT FROM affiliate.attachment AS a JOIN affiliate._attachment_kinds() AS k USING (kind)
+               WHERE a.attachment_id = attachment AND NOT a.fields ? 'source'
+                 AND EXISTS (SELECT FROM affiliate._fact_fields(k.fact) AS f WHERE f.field = 'source')) THEN
+        RETURN QUERY SELECT 'gone', g.key, 'The row is deleted, or left out by the filter.'
+        FROM unnest(affiliate._gone_keys(attachment, relation, format('SELECT t FROM %s AS t', relation::regclass))) AS g (key);
     END IF;
-    RETURN QUERY EXECUTE format(
-        E'SELECT ''gone'', f.%1$I::text, ''The row is deleted, or left out by the filter.'' FROM affiliate.%2$I AS f WHERE f.source = $1'
-        ' AND NOT EXISTS (SELECT FROM (SELECT (%3$s\n)::text AS key FROM %4$s) AS m WHERE m.key = f.%1$I) ORDER BY 2',
-        spec.key, spec.fact, spec.fields ->> spec.key,
-        replace(affiliate._attached_rows(attachment, relation), 'FROM new_rows AS n', format('FROM %s AS n', relation::regclass))) USING attachment;
 EXCEPTION WHEN data_exception OR undefined_function OR insufficient_privilege THEN
     RETURN QUERY SELECT 'unreadable', NULL::text, format('Facts without a row could not be looked for: %s', SQLERRM);
 END

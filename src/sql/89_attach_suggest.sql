@@ -76,7 +76,7 @@ END
 $$;
 COMMENT ON FUNCTION affiliate._suggest_statement(oid, text, jsonb, text) IS 'The call of affiliate.attach() for a mapping.';
 
--- affiliate_owner evaluates the mappings: it must be able to read what subqueries look up.
+-- affiliate_mapping evaluates the mappings: it must be able to read what subqueries look up.
 CREATE FUNCTION affiliate._suggest_grants(mapping jsonb, columns affiliate.known_column[]) RETURNS text
 LANGUAGE plpgsql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
@@ -84,16 +84,16 @@ AS $$
 BEGIN
     RETURN (
         SELECT string_agg(DISTINCT g.on_schema, '') || string_agg(g.on_table, '' ORDER BY g.on_table COLLATE "C")
-        FROM (SELECT CASE WHEN NOT has_schema_privilege('affiliate_owner', n.oid, 'USAGE')
-                          THEN format(E'GRANT USAGE ON SCHEMA %I TO affiliate_owner;\n', n.nspname) ELSE '' END AS on_schema,
-                     format(E'GRANT SELECT (%I, %s) ON %I.%I TO affiliate_owner;\n', c.target_column,
+        FROM (SELECT CASE WHEN NOT has_schema_privilege('affiliate_mapping', n.oid, 'USAGE')
+                          THEN format(E'GRANT USAGE ON SCHEMA %I TO affiliate_mapping;\n', n.nspname) ELSE '' END AS on_schema,
+                     format(E'GRANT SELECT (%I, %s) ON %I.%I TO affiliate_mapping;\n', c.target_column,
                             string_agg(DISTINCT quote_ident(l.looked_up), ', '), n.nspname, t.relname) AS on_table
               FROM jsonb_array_elements(mapping) AS m
               JOIN unnest(columns) AS l ON l.origin = 'lookup' AND strpos(m ->> 'expression', l.expression) > 0
               JOIN unnest(columns) AS c ON c.origin = 'own' AND c.ordinal = l.ordinal
               JOIN pg_class AS t ON t.oid = c.target JOIN pg_namespace AS n ON n.oid = t.relnamespace
-              WHERE NOT has_column_privilege('affiliate_owner', c.target, c.target_column, 'SELECT')
-                 OR NOT has_column_privilege('affiliate_owner', c.target, l.looked_up, 'SELECT') OR NOT has_schema_privilege('affiliate_owner', n.oid, 'USAGE')
+              WHERE NOT has_column_privilege('affiliate_mapping', c.target, c.target_column, 'SELECT')
+                 OR NOT has_column_privilege('affiliate_mapping', c.target, l.looked_up, 'SELECT') OR NOT has_schema_privilege('affiliate_mapping', n.oid, 'USAGE')
               GROUP BY c.target_column, n.oid, n.nspname, t.relname) AS g);
 END
 $$;

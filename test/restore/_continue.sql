@@ -31,6 +31,9 @@ INSERT INTO affiliate.transaction_ref (source, kind, external_id, transaction_id
 INSERT INTO affiliate.click (program_id, click_id, link_id, clicked_at) VALUES ('main', 'awaited-1', 'main-cyd', '2025-03-20 11:00Z');
 INSERT INTO affiliate.click (program_id, click_id, link_id, clicked_at, customer_id) VALUES ('main', 'after-3', 'main-cyd', '2025-03-20 11:00Z', 'w3'), ('main', 'after-4', 'main-ann', '2025-03-20 11:00Z', 'w4');
 INSERT INTO affiliate.customer (program_id, customer_id, signup_date) VALUES ('main', 'n5', '2025-03-20 12:55Z');
+-- the attached table: by the names of its columns, now
+INSERT INTO shop.payments VALUES (8, 'c8', 10000, 'paid', '2025-03-20 12:50Z');
+UPDATE shop.payments SET state = 'refunded', at = '2025-03-20 12:55Z' WHERE id = 1;
 -- operators
 SELECT affiliate.adjust('ann', 'main', 7, 'credit', 'after the restore', 'adj-5'), affiliate.adjust('fay', 'euro', 2, 'debit', 'open', 'adj-6');
 SELECT affiliate.record_payment('cyd', 'main', '2025-03-20 13:00Z', 'payment 3');

@@ -123,6 +123,16 @@ SELECT affiliate.review_close(min(case_id), 'ignore', 'seen') FROM affiliate.rev
 -- more is taken back of what was paid
 UPDATE affiliate.transaction SET refunded_amount = 60, refunded_at = '2025-03-15 11:00Z' WHERE transaction_id IN (SELECT subject_id FROM affiliate.commission WHERE paid > 0 AND subject_kind = 'transaction') AND transaction_id ~ '[12]$';
 SELECT affiliate.drain(), affiliate.drain(), affiliate.drain();
+-- a table of the firm, attached: history, a row that cannot be a fact, and one that is kept for the drain
+CREATE SCHEMA IF NOT EXISTS shop;
+CREATE TABLE IF NOT EXISTS shop.payments (gone text, id integer PRIMARY KEY, buyer text, cents integer, state text, at timestamptz);
+ALTER TABLE shop.payments DROP COLUMN IF EXISTS gone;
+INSERT INTO shop.payments SELECT n, 'c' || n, 10000, 'paid', '2025-03-14 10:00Z' FROM generate_series(1, 5) AS n;
+SELECT affiliate.attach('shop.payments', 'transaction', '{"transaction_id": "''shop-'' || id", "customer_id": "buyer", "amount": "cents / 100.0", "currency": "''USD''", "program_id": "''main''",
+    "status": "CASE state WHEN ''paid'' THEN ''completed'' ELSE state END", "date": "at"}');
+CALL affiliate.backfill('shop.payments:transaction');
+INSERT INTO shop.payments VALUES (6, 'c6', 10000, 'odd', '2025-03-15 10:00Z');
+SELECT affiliate.drain(), affiliate.drain(), affiliate.drain();
 -- what follows is above the watermark
 CALL affiliate.rollup_catch_up();
 
@@ -154,3 +164,6 @@ VALUES ('euro', 'p1', 'p1', 'challenge_fee', 'completed', 'EUR', 100, '2025-03-2
 INSERT INTO affiliate.dispute (dispute_id, ref_source, ref_kind, ref_external_id, amount, opened_at) VALUES ('early', 'stripe', 'charge', 'ch_later', 10, '2025-03-20 11:50Z');
 -- a change of the rulebook
 INSERT INTO affiliate.coupon (program_no, code, affiliate_no) SELECT program_no, 'NOSUCH', affiliate_no FROM affiliate.program, affiliate.affiliate WHERE affiliate_id = 'cyd';
+SET pg_affiliate.mode = 'queue';
+INSERT INTO shop.payments VALUES (7, 'c7', 10000, 'paid', '2025-03-20 10:00Z');
+RESET pg_affiliate.mode;

@@ -1,6 +1,6 @@
 -- What is in the table already: preview, reconcile, replay. (backfill() commits: test/tap/attach/backfill.sql.)
 BEGIN;
-SELECT plan(16);
+SELECT plan(17);
 \ir _firm.sql
 INSERT INTO firm.payments (id, user_id, total_cents, coupon, state) VALUES (1, 7, 10000, 'ANN', 'paid'), (2, 8, 5000, 'ANN', 'strange'), (3, 9, 0, 'ANN', 'paid');
 SELECT affiliate.attach('firm.payments', 'transaction', columns => pg_temp.mapping() || '{"customer_id": "user_id || ''@example.org''"}', filter => 'total_cents <> 0');
@@ -39,5 +39,13 @@ SELECT affiliate.drain(100);
 SELECT results_eq($$SELECT * FROM pg_temp.net() WHERE subject_id = '2'$$, $$VALUES ('2', 5::numeric)$$, 'and settled');
 SELECT is_empty($$SELECT * FROM affiliate.pending_input WHERE kind = 'attached'$$, 'nothing is kept');
 SELECT is_empty($$SELECT * FROM affiliate.verify()$$, 'verify() finds nothing');
+-- while a backfill is on its way, each UPDATE is news: one that changes nothing may move the row to where has been read already
+CREATE TABLE firm.many (id integer PRIMARY KEY, cents integer, note text) WITH (autovacuum_enabled = false);
+INSERT INTO firm.many SELECT g, 100, repeat('x', 200) FROM generate_series(1001, 1400) AS g;
+SELECT affiliate.attach('firm.many', 'transaction', '{"transaction_id": "id", "customer_id": "id", "amount": "cents", "status": "''paid''"}');
+SELECT affiliate._backfill_begin('firm.many:transaction');
+SELECT affiliate._backfill_step('firm.many:transaction', 1);
+UPDATE firm.many SET cents = cents WHERE id = 1399;
+SELECT is((SELECT count(*) FROM affiliate.transaction WHERE transaction_id = '1399'), 1::bigint, 'is news while a backfill runs');
 SELECT * FROM finish();
 ROLLBACK;

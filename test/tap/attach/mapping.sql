@@ -1,6 +1,6 @@
 -- Mappings are checked when a table is attached.
 BEGIN;
-SELECT plan(22);
+SELECT plan(23);
 \ir _firm.sql
 CREATE FUNCTION pg_temp.attach(field text, expression text) RETURNS text LANGUAGE sql AS $$
     SELECT affiliate.attach('firm.payments', 'transaction', pg_temp.mapping() || jsonb_build_object(field, expression))
@@ -53,17 +53,20 @@ SELECT is(pg_temp.refusal($$SELECT affiliate.attach('firm.payments', 'transactio
     'AF050 | the mapping of "filter" cannot be used: it is a integer and must be a boolean | Cast it, for example (..)::boolean.', 'a filter that is none');
 SELECT is(pg_temp.refusal($$SELECT pg_temp.attach('status', 'word(state)')$$) LIKE 'AF050 | the mapping of "status" cannot be used: function word(text) does not exist at character 1 |%', true, 'names are not looked up in the path');
 SELECT is(pg_temp.refusal($$SELECT pg_temp.attach('status', 'firm.word(state)')$$),
-    'AF050 | the mapping of "status" cannot be used: permission denied for schema firm at character 1 | Mappings are evaluated as role affiliate_owner: grant it what they use.', 'rights');
-GRANT USAGE ON SCHEMA firm TO affiliate_owner;
+    'AF050 | the mapping of "status" cannot be used: permission denied for schema firm at character 1 | Mappings are evaluated as role affiliate_mapping: grant it what they use.', 'rights');
+GRANT USAGE ON SCHEMA firm TO affiliate_mapping;
 SELECT is(pg_temp.refusal($$SELECT pg_temp.attach('status', 'firm.word(state)')$$),
     '42501 | permission denied for function word | ', 'rights on the function');
-GRANT EXECUTE ON FUNCTION firm.word(text) TO affiliate_owner;
+GRANT EXECUTE ON FUNCTION firm.word(text) TO affiliate_mapping;
 SELECT is(pg_temp.refusal($$SELECT pg_temp.attach('status', 'firm.word(state)')$$), 'accepted', 'granted');
-GRANT SELECT ON firm.users TO affiliate_owner;
+GRANT SELECT ON firm.users TO affiliate_mapping;
 SELECT is(pg_temp.refusal($$SELECT pg_temp.attach('customer_id', '(SELECT u.public_id FROM firm.users AS u WHERE u.id = payments.user_id)')$$), 'accepted', 'another table');
 INSERT INTO firm.users VALUES (7, 'cus_7');
 INSERT INTO firm.payments (id, user_id, total_cents, coupon) VALUES (1, 7, 10000, 'ANN');
 SELECT is((SELECT customer_id FROM affiliate.transaction), 'cus_7', 'is looked up');
 SELECT is(pg_temp.refusal($$SELECT pg_temp.attach('metadata', 'to_jsonb(payments)')$$), 'accepted', 'the whole row');
+ALTER TABLE firm.payments ADD COLUMN price money;
+SELECT is(pg_temp.refusal($$SELECT pg_temp.attach('amount', 'price::numeric')$$),
+    'AF050 | column "price" is of type money | What it is as a number depends on lc_monetary of each session: make it a numeric, or map another column.', 'money');
 SELECT * FROM finish();
 ROLLBACK;

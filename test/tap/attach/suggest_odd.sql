@@ -71,8 +71,8 @@ INSERT INTO odd.payments VALUES (11, 1, '12.50', true, '2025-01-01'), (12, 2, '7
 SELECT is(affiliate.attach_suggest('odd.payments'), $expected$-- odd.payments looks like transaction: its name, an amount.
 -- Read from the catalog and 3 sampled rows. What is marked unsure was guessed.
 -- odd.orders is about the same sales: do not attach it too, or each counts twice.
-GRANT USAGE ON SCHEMA odd TO affiliate_owner;
-GRANT SELECT (order_id, user_id, voucher) ON odd.orders TO affiliate_owner;
+GRANT USAGE ON SCHEMA odd TO affiliate_mapping;
+GRANT SELECT (order_id, user_id, voucher) ON odd.orders TO affiliate_mapping;
 
 SELECT affiliate.attach('odd.payments', 'transaction', jsonb_build_object(
     'transaction_id', 'payment_id',

@@ -62,8 +62,8 @@ SELECT lives_ok($$SELECT pg_temp.run(affiliate.attach_suggest('shop.order_items'
 SELECT is(affiliate.attach_suggest('shop.payments'), $expected$-- shop.payments looks like transaction: its name, an amount, a currency, a status, a date of payment.
 -- Read from the catalog and 28 sampled rows. What is marked unsure was guessed.
 -- shop.orders is about the same sales: do not attach it too, or each counts twice.
-GRANT USAGE ON SCHEMA shop TO affiliate_owner;
-GRANT SELECT (id, click_id, coupon_code, customer_id) ON shop.orders TO affiliate_owner;
+GRANT USAGE ON SCHEMA shop TO affiliate_mapping;
+GRANT SELECT (id, click_id, coupon_code, customer_id) ON shop.orders TO affiliate_mapping;
 
 SELECT affiliate.attach('shop.payments', 'transaction', jsonb_build_object(
     'transaction_id', 'id',
@@ -101,7 +101,7 @@ SELECT results_eq($$SELECT transaction_id, status, currency, completed_at FROM f
 
 SELECT is(affiliate.attach_suggest('shop.refunds'), $expected$-- shop.refunds looks like refund: its name, an amount, a reason, what was paid.
 -- Read from the catalog and 5 sampled rows. What is marked unsure was guessed.
-GRANT SELECT (id, currency) ON shop.payments TO affiliate_owner;
+GRANT SELECT (id, currency) ON shop.payments TO affiliate_mapping;
 
 SELECT affiliate.attach('shop.refunds', 'refund', jsonb_build_object(
     'transaction_id',          $$'refund-' || id$$, -- numbers of sales are ids already

@@ -60,5 +60,5 @@ LANGUAGE sql STABLE AS $$
         SELECT coalesce((SELECT 'member' || CASE WHEN a.admin_option THEN '*' ELSE '' END FROM pg_auth_members AS a JOIN pg_roles AS g ON g.oid = a.roleid
                          WHERE a.member = r.oid AND g.rolname = w.name LIMIT 1), '-')
         FROM unnest('{affiliate_owner,affiliate_reader,affiliate_writer,affiliate_admin}'::text[]) WITH ORDINALITY AS w (name, n) ORDER BY w.n) AS member) AS m
-    WHERE r.rolname IN ('affiliate_owner', 'affiliate_reader', 'affiliate_writer', 'affiliate_admin')
+    WHERE r.rolname IN ('affiliate_owner', 'affiliate_mapping', 'affiliate_reader', 'affiliate_writer', 'affiliate_admin')
 $$;

@@ -66,7 +66,7 @@ INSERT INTO sample (name, given, other, news) VALUES
     ('click_source', '{"source_no": -91, "program_id": "p", "link_id": "l", "affiliate_id": "", "campaign_id": "", "program_no": 91, "affiliate_no": 91, "campaign_no": 0}', '{"source_no": -92, "link_id": "m"}', NULL),
     ('rollup_state', '{"name": "rollup"}', NULL, NULL),
     -- work and records, which others may have written too: no sequence gets there
-    ('attachment', '{"attachment_id": "a", "attachment_no": 91, "relation_id": 0, "table_schema": "s", "table_name": "t", "kind": "refund", "fields": {}, "known_columns": {}, "on_error": "raise", "capture": "statement"}',
+    ('attachment', '{"attachment_id": "a", "attachment_no": 91, "relation_id": 1259, "table_schema": "pg_catalog", "table_name": "pg_class", "row_name": "pg_class", "kind": "refund", "fields": {"transaction_id": "relname", "original_transaction_id": "relname"}, "known_columns": {}, "on_error": "raise", "capture": "statement"}',
         '{"attachment_id": "b", "attachment_no": 92}', NULL),
     ('pending_input', '{"input_id": -91, "kind": "k", "state": "waiting", "input_key": "i", "payload": {}, "reason": "r"}', '{"input_id": -92}', NULL),
     ('settle_queue', '{"queue_id": -91, "reason": "r"}', '{"queue_id": -92}', NULL),

@@ -23,6 +23,8 @@ INSERT INTO attempt VALUES ('click', 'click_unchanged', 'origin', pg_temp.second
 INSERT INTO attempt VALUES
     ('conversion', 'conversion_stated', 'always', $$UPDATE affiliate.conversion SET stated_at = '2025-01-01'; UPDATE affiliate.conversion SET fx_rate = 2$$, NULL, 'AF028 conversion'),
     ('commission', 'commission_overpayment', 'always', 'UPDATE affiliate.commission SET reversed = 5, paid = 6', NULL, 'AF032 commission.paid'),
+    ('attachment', 'attachment_check', 'origin', pg_temp.changed('attachment', '{"attachment_id": "c", "attachment_no": 93, "relation_id": 0}'), NULL, 'AF053 attachment'),
+    ('attachment', 'attachment_check', 'origin', $$UPDATE affiliate.attachment SET relation_id = 0, filter = 'true'$$, NULL, 'AF053 attachment'),
     ('customer_alias', 'customer_alias_check', 'origin', pg_temp.changed('customer_alias', '{"customer_id": "c3", "canonical_id": "c2"}'), NULL, 'AF026 customer_alias'),
     ('customer_alias', 'customer_alias_check', 'origin', $$UPDATE affiliate.customer_alias SET canonical_id = 'd'$$, NULL, 'AF026 customer_alias');
 CREATE FUNCTION pg_temp.in_use() RETURNS text LANGUAGE sql AS $$

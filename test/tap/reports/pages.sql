@@ -28,6 +28,8 @@ SELECT pg_temp.refresh();
 SELECT pg_temp.refund('s2', 30, now() - interval '1 day');
 UPDATE affiliate.transaction SET status = 'chargeback', status_at = '2025-03-20' WHERE transaction_id = 's3';
 INSERT INTO affiliate.review_case (kind, program_no, customer_id, subject_id) VALUES ('test', pg_temp.no('main'), 's1', 's1');
+CREATE TABLE public.payments_of_a_shop (id text, buyer text, price numeric);
+SELECT affiliate.attach('public.payments_of_a_shop', 'transaction', '{"transaction_id": "id", "customer_id": "buyer", "amount": "price", "status": "''paid''", "currency": "''USD''", "program_id": "''main''"}');
 SELECT pg_temp.drain();
 ANALYZE affiliate.conversion_entry;
 
