@@ -27,7 +27,7 @@ CREATE FUNCTION public.attach_one(of_table text, on_capture text DEFAULT 'statem
 $$;
 CREATE FUNCTION public.attach_all(on_capture text DEFAULT 'statement') RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
-    GRANT USAGE ON SCHEMA firm TO affiliate_owner;
+    GRANT USAGE ON SCHEMA firm TO affiliate_mapping;
     PERFORM public.attach_one(t, on_capture) FROM unnest('{users,payments,refunds,disputes}'::text[]) AS t;
 END
 $$;

@@ -5,7 +5,7 @@ SELECT plan(10);
 \ir _disturb.sql
 -- a function that a mapping uses
 CREATE FUNCTION firm.cents(bigint) RETURNS numeric LANGUAGE plpgsql IMMUTABLE AS 'BEGIN RETURN $1 / 100.0; END';
-GRANT USAGE ON SCHEMA firm TO affiliate_owner;
+GRANT USAGE ON SCHEMA firm TO affiliate_mapping;
 SELECT affiliate.attach('firm.payments', 'transaction', columns => pg_temp.mapping() || '{"amount": "firm.cents(total_cents)"}');
 SELECT is(pg_temp.sell_during('', '', 21), 'a fact', 'a mapping with a function');
 SELECT is(pg_temp.sell_during('DROP FUNCTION firm.cents(bigint)', $$CREATE FUNCTION firm.cents(bigint) RETURNS numeric LANGUAGE plpgsql IMMUTABLE AS 'BEGIN RAISE ''no''; END'$$, 22), 'function firm.cents(bigint) does not exist', 'which is dropped');
@@ -13,7 +13,7 @@ SELECT is(pg_temp.sell_during('', '', 23), 'no', 'which raises an error');
 SELECT is(pg_temp.sell_during($$CREATE OR REPLACE FUNCTION firm.cents(bigint) RETURNS numeric LANGUAGE plpgsql IMMUTABLE AS 'BEGIN RETURN firm.cents($1); END'$$, '', 24), 'stack depth limit exceeded', 'which never ends');
 SELECT is(pg_temp.sell_during($$CREATE OR REPLACE FUNCTION firm.cents(bigint) RETURNS numeric LANGUAGE plpgsql IMMUTABLE AS 'BEGIN RETURN $1 / 100.0; END'; REVOKE ALL ON FUNCTION firm.cents(bigint) FROM PUBLIC$$, '', 25),
     'permission denied for function cents', 'which may not be called');
-GRANT EXECUTE ON FUNCTION firm.cents(bigint) TO affiliate_owner;
+GRANT EXECUTE ON FUNCTION firm.cents(bigint) TO affiliate_mapping;
 SELECT affiliate.drain(1000);
 SELECT is((SELECT count(*) FROM pg_temp.net() WHERE subject_id LIKE '2_'), 5::bigint, 'the fix and a drain bring them all');
 
