@@ -238,6 +238,7 @@ void lose(const std::string &id, const ErrorData &why) {
     ErrorData *error = nullptr;
     try_in_subtransaction(
         [] {
+            WaitAtMost const net(GetCurrentTimestamp() + kLockWaitMax);
             Oid const sequence =
                 call([] { return get_relname_relid("attached_rows_lost", get_namespace_oid("affiliate", false)); });
             if (OidIsValid(sequence)) call([sequence] { nextval_internal(sequence, false); });
