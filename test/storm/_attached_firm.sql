@@ -75,7 +75,7 @@ BEGIN
     IF public.dice(u, 'chargeback', 5) = 0 THEN
         RETURN NEXT format('UPDATE firm.payments SET state = ''charged_back'', state_at = %s + interval ''2 days'' WHERE id = %s AND state = ''paid'';', at, p + 1);
     END IF;
-    RETURN NEXT format('INSERT INTO firm.payments AS o (id, user_id, cents, state, coupon, bought_at, paid_at) VALUES (%s, %s, 4000, ''paid'', ''BOB'', %s, %3$s) ON CONFLICT (id) DO UPDATE SET doc = jsonb_build_object(product, excluded.cents), note = o.note || again;', p + 2, u, at);
+    RETURN NEXT format('INSERT INTO firm.payments AS o (id, user_id, cents, state, coupon, bought_at, paid_at) VALUES (%s, %s, 4000, ''paid'', ''BOB'', %s, %3$s) ON CONFLICT (id) DO UPDATE SET doc = jsonb_build_object(''product'', excluded.cents), note = o.note || ''again'';', p + 2, u, at);
     RETURN NEXT format('MERGE INTO firm.payments AS o USING (VALUES (%s, %s), (%s, %2$s)) AS n (id, user_id) ON o.id = n.id WHEN MATCHED THEN UPDATE SET note = ''merged'''
         ' WHEN NOT MATCHED THEN INSERT (id, user_id, cents, state, coupon, bought_at, paid_at) VALUES (n.id, n.user_id, 600, ''paid'', ''ANN'', %4$s + interval ''4 minutes'', %4$s + interval ''4 minutes'');', p + 1, u, p + 4, at);
     IF public.dice(u, 'delete', 6) = 0 THEN
