@@ -144,6 +144,7 @@ check_changes() {
 }
 
 disturb_all() {
+    local HELD=0.6
     (SETS_UP=0 && disturb_changes "$1") &
     (disturb_missing "$1") &
     (disturb_disk "$1") &
