@@ -10,7 +10,6 @@ measure_baseline() {
     psql_quiet -c "LOAD 'pg_affiliate'" -c "ALTER DATABASE bench SET pg_affiliate.mode = queue"
     insert_in_turn attached_bare attached_capture
     psql_quiet -c "LOAD 'pg_affiliate'" -c "ALTER DATABASE bench RESET pg_affiliate.mode"
-    [ "$(psql_value -c "SELECT count(*) > 1000 FROM affiliate.pending_input")" = t ] || die "rows were not kept"
     psql_quiet -c "TRUNCATE affiliate.pending_input"
 }
 

@@ -184,6 +184,7 @@ insert_in_turn() {
             vacuum_tables affiliate "VACUUM ANALYZE"
             pgbench_log "$script" 1 -T "$SECONDS_EACH" --random-seed=$((++time)) -D customers=$CUSTOMERS -f "$BENCH/pgbench/$script.sql" || return 1
             nothing_kept "$MODE"
+            [ "$MODE $script" != "queue attached_capture" ] || all_kept
         done
     done
     of_log "$1" | cut -d ' ' -f 1,2
@@ -192,6 +193,11 @@ insert_in_turn() {
 # nothing_kept MODE: rows that were not taken in at once are another measurement; in mode queue all are.
 nothing_kept() {
     [ "$(psql_value -c "SELECT count(*) FROM affiliate.pending_input WHERE reason <> 'mode $1'")" = 0 ] || die "rows were kept: $(psql_value -c "SELECT reason, count(*) FROM affiliate.pending_input GROUP BY reason")"
+}
+
+# all_kept: every row of the attached table.
+all_kept() {
+    [ "$(psql_value -c "SELECT count(*) > 100 AND count(*) = (SELECT count(*) FROM affiliate.pending_input) FROM firm.payments")" = t ] || die "rows were not kept"
 }
 
 # latency_result: what alternate() found out about latencies in microseconds.

@@ -55,6 +55,22 @@ bool differs(TupleTableSlot *row, TupleTableSlot *other, int column) {
     });
 }
 
+ImageSettings::ImageSettings(Relation relation) {
+    if (DateStyle != USE_ISO_DATES) set("DateStyle", "ISO, MDY");
+    if (IntervalStyle != INTSTYLE_POSTGRES) set("IntervalStyle", "postgres");
+    if (extra_float_digits < 1) set("extra_float_digits", "1");
+    bool has_others = false; // money, names of objects, and types that may be made of them
+    for (int i = 0; i < RelationGetDescr(relation)->natts; ++i) {
+        Oid const type = TupleDescAttr(RelationGetDescr(relation), i)->atttypid;
+        has_others = has_others || type == CASHOID || type >= FirstNormalObjectId || (type >= REGPROCEDUREOID && type <= REGTYPEOID) ||
+                     type == REGPROCOID || type == REGROLEOID || type == REGNAMESPACEOID || type == REGCOLLATIONOID ||
+                     type == REGCONFIGOID || type == REGDICTIONARYOID;
+    }
+    if (!has_others) return;
+    set("search_path", "pg_catalog, pg_temp");
+    set("lc_monetary", "C");
+}
+
 RowImages::RowImages(Relation relation) : descriptor_(RelationGetDescr(relation)), key_columns_(primary_key(relation)) {
     TupleDesc const descriptor = descriptor_;
     output_ = call([descriptor] {

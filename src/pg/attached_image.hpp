@@ -11,7 +11,13 @@
 
 namespace affiliate::pg {
 
-/// Rows of one table as JSON: each column by the text that its type gives, which gives the same value back.
+/// What the texts of values depend on in a session, pinned. Most sessions have it so, and it costs nothing.
+class ImageSettings : public LocalSettings {
+public:
+    explicit ImageSettings(Relation relation);
+};
+
+/// Rows of one table as JSON, inside of ImageSettings: each column by the text that its type gives, which gives the same value back.
 class RowImages {
 public:
     explicit RowImages(Relation relation);

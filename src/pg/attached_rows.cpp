@@ -171,7 +171,8 @@ void forget_same(const std::vector<std::string> &keys) {
 
 /// Keeps rows that could not become facts, with the reason of each.
 void keep_rejected(const std::string &id, Relation relation, const std::vector<Datum> &rows, const std::vector<Rejected> &rejected) {
-    InMapping as_owner;
+    AsOwner owner(SECURITY_RESTRICTED_OPERATION);
+    ImageSettings settings(relation);
     SpiSession session;
     KeptRows kept(id, relation);
     TupleDesc const descriptor = RelationGetDescr(relation);
@@ -187,7 +188,8 @@ void keep_rejected(const std::string &id, Relation relation, const std::vector<D
     forget_same(keys);
     call([slot] { ExecDropSingleTupleTableSlot(slot); });
     session.close();
-    as_owner.restore();
+    settings.restore();
+    owner.restore();
 }
 
 } // namespace
@@ -381,9 +383,9 @@ std::string preview(const std::string &id, Relation relation, Datum row) {
         return made;
     });
     core::JsonObject result;
-    InMapping for_image;
+    ImageSettings settings(relation);
     result.add_json("row", RowImages(relation).image(slot));
-    for_image.restore();
+    settings.restore();
     call([slot] { ExecDropSingleTupleTableSlot(slot); });
     std::string const facts = compare_with_facts(
         id, relation, 1, true, [row](std::size_t, std::size_t, FirmRows &rows) { rows.add(row); });

@@ -130,7 +130,8 @@ void keep(const std::string &id, Changes &changes, const std::vector<int> &colum
     WaitAtMost const net(GetCurrentTimestamp() + kLockWaitMax);
     KeptRows::lock();
     for (bool is_done = false; !is_done;) {
-        InMapping as_owner;
+        AsOwner owner(SECURITY_RESTRICTED_OPERATION);
+        ImageSettings settings(changes.relation());
         SpiSession session; // its memory is freed for each batch
         KeptRows kept(id, changes.relation());
         while (kept.size() < kKeptAtOnce && !is_done) {
@@ -140,7 +141,8 @@ void keep(const std::string &id, Changes &changes, const std::vector<int> &colum
         }
         if (kept.size() > 0) kept.write();
         session.close();
-        as_owner.restore();
+        settings.restore();
+        owner.restore();
     }
 }
 
@@ -148,13 +150,13 @@ void keep_truncate(const std::string &id, Relation relation) {
     NeverWait const never_wait;
     WaitAtMost const net(GetCurrentTimestamp() + kLockWaitMax);
     KeptRows::lock();
-    InMapping as_owner;
+    AsOwner owner(SECURITY_RESTRICTED_OPERATION);
     SpiSession session;
     KeptRows kept(id, relation);
     kept.add("truncate", nullptr, nullptr, "waiting", "TRUNCATE");
     kept.write();
     session.close();
-    as_owner.restore();
+    owner.restore();
 }
 
 // At once --------------------------------------------------------------------------------------------------------
