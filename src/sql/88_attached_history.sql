@@ -255,6 +255,7 @@ BEGIN
     RETURN ARRAY(SELECT p.input_id FROM affiliate.pending_input AS p WHERE p.kind = 'attached' AND p.state = 'waiting' AND p.payload ->> 'attachment' = attachment);
 END
 $$;
+REVOKE ALL ON FUNCTION affiliate._take_up_kept(text) FROM PUBLIC;
 COMMENT ON FUNCTION affiliate._take_up_kept(text) IS 'Part of reconcile(): takes up what is kept; returns which rows of an attachment wait on.';
 
 CREATE FUNCTION affiliate._drop_superseded(waiting bigint[]) RETURNS void
@@ -266,6 +267,7 @@ BEGIN
     WHERE p.input_id = ANY (waiting) AND p.state = 'waiting' AND affiliate._is_superseded(p.payload, p.recorded_at);
 END
 $$;
+REVOKE ALL ON FUNCTION affiliate._drop_superseded(bigint[]) FROM PUBLIC;
 COMMENT ON FUNCTION affiliate._drop_superseded(bigint[]) IS 'Part of reconcile(): drops kept rows of which a later state is a fact by now.';
 
 --| Takes up kept rows again that could not become facts, of one attachment or of all: after a mapping, a word of the rulebook or
