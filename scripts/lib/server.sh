@@ -18,6 +18,7 @@ listen_addresses = ''
 timezone = 'UTC'
 log_timezone = 'UTC'
 max_connections = 200
+max_prepared_transactions = 20
 max_worker_processes = 16
 shared_buffers = '128MB'
 wal_level = logical

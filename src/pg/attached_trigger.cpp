@@ -132,9 +132,8 @@ std::vector<int> all_columns(Relation relation) {
 
 // Keeping --------------------------------------------------------------------------------------------------------
 
-/// Keeps the rows that are left in `changes`, but for those that have not changed in any of the columns. `writes`: not only
-/// finds out whether that can be done.
-void keep(const std::string &id, Changes &changes, const std::vector<int> &columns, const char *reason, bool writes = true) {
+/// Keeps the rows that are left in `changes`, but for those that have not changed in any of the columns.
+void keep(const std::string &id, Changes &changes, const std::vector<int> &columns, const char *reason) {
     NeverWait const never_wait;
     WaitAtMost const net(GetCurrentTimestamp() + kLockWaitMax);
     KeptRows::lock();
@@ -148,14 +147,14 @@ void keep(const std::string &id, Changes &changes, const std::vector<int> &colum
             if (!is_done && changes.has_changed(columns))
                 kept.add(changes.operation(), changes.before(), changes.after(), "waiting", reason);
         }
-        if (kept.size() > 0 && writes) kept.write();
+        if (kept.size() > 0) kept.write();
         session.close();
         settings.restore();
         owner.restore();
     }
 }
 
-void keep_truncate(const std::string &id, Relation relation, bool writes) {
+void keep_truncate(const std::string &id, Relation relation) {
     NeverWait const never_wait;
     WaitAtMost const net(GetCurrentTimestamp() + kLockWaitMax);
     KeptRows::lock();
@@ -163,7 +162,7 @@ void keep_truncate(const std::string &id, Relation relation, bool writes) {
     SpiSession session;
     KeptRows kept(id, relation);
     kept.add("truncate", nullptr, nullptr, "waiting", "TRUNCATE");
-    if (writes) kept.write();
+    kept.write();
     session.close();
     owner.restore();
 }
@@ -256,6 +255,7 @@ void lose(const std::string &id, const ErrorData &why) {
     ErrorData *error = nullptr;
     try_in_subtransaction(
         [] {
+            WaitAtMost const net(GetCurrentTimestamp() + kLockWaitMax);
             Oid const sequence =
                 call([] { return get_relname_relid("attached_rows_lost", get_namespace_oid("affiliate", false)); });
             if (OidIsValid(sequence)) call([sequence] { nextval_internal(sequence, false); });
@@ -271,22 +271,33 @@ void lose(const std::string &id, const ErrorData &why) {
     });
 }
 
-/// Runs `f(true)`, which keeps rows, in a subtransaction as long as there may be more of them. Then without, once it is known
-/// that it can be done: `f(false)` writes nothing, and a subtransaction that writes nothing has no transaction id.
+/// Runs `f`, which keeps rows, in a subtransaction as long as there may be more of them. Then it is tried in one that is rolled
+/// back, and done without one if it can be done. What others have to look through are the transaction ids that were not rolled
+/// back. The lock is held on to between the two.
 template <class F> bool try_to_keep(F f, ErrorData **error) {
-    *error = nullptr;
-    if (count_subtransaction()) return try_in_subtransaction([&f] { f(true); }, error);
-    if (!try_in_subtransaction([&f] { f(false); }, error)) return false;
-    f(true);
-    return true;
+    if (count_subtransaction()) return try_in_subtransaction(f, error);
+    auto const lock = [] {
+        NeverWait const never_wait;
+        KeptRows::lock();
+    };
+    if (!try_in_subtransaction(lock, error)) return false;
+    bool can_be_done = false;
+    auto const rehearse = [&] {
+        f();
+        can_be_done = true;
+        throw core::Error("AF000", "undone");
+    };
+    try_in_subtransaction(rehearse, error);
+    if (can_be_done) f();
+    return can_be_done;
 }
 
 void keep_or_lose(const std::string &id, Changes &changes, const Attachment *attachment, const char *reason) {
     std::vector<int> const columns = attachment != nullptr ? attachment->mapped : all_columns(changes.relation());
     ErrorData *error = nullptr;
-    auto const keep_all = [&](bool writes) {
+    auto const keep_all = [&] {
         changes.rewind();
-        keep(id, changes, columns, reason, writes);
+        keep(id, changes, columns, reason);
     };
     if (!try_to_keep(keep_all, &error)) lose(id, *error);
 }
@@ -355,8 +366,8 @@ AFFILIATE_FUNCTION(affiliate_attached) {
     AsOriginal const role;
     ErrorData *error = nullptr;
     if (TRIGGER_FIRED_BY_TRUNCATE(data.tg_event)) {
-        if (raises) keep_truncate(id, data.tg_relation, true);
-        else if (!try_to_keep([&](bool writes) { keep_truncate(id, data.tg_relation, writes); }, &error)) lose(id, *error);
+        if (raises) keep_truncate(id, data.tg_relation);
+        else if (!try_to_keep([&] { keep_truncate(id, data.tg_relation); }, &error)) lose(id, *error);
         return PointerGetDatum(nullptr);
     }
     Changes changes(data);

@@ -15,14 +15,14 @@ void RowTable::look_up() {
         throw core::Error("AF090", std::string("table \"affiliate.") + name_ + "\" is missing", {},
                           "Run SELECT affiliate.setup() as a superuser.");
     if (relation_ != relation) {
+        relation_ = InvalidOid; // where it fails half-way it begins anew
+        describe(relation);
         relation_ = relation;
-        describe();
     }
     generation_ = relation_generation();
 }
 
-void RowTable::describe() {
-    Oid const relation = relation_;
+void RowTable::describe(Oid relation) {
     const char *const parent_name = parent_;
     Oid const parent = parent_name == nullptr ? InvalidOid : call([parent_name] {
         return get_relname_relid(parent_name, get_namespace_oid("affiliate", false));

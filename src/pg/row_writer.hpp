@@ -24,7 +24,7 @@ public:
 private:
     friend class RowWriter;
     void look_up();
-    void describe();
+    void describe(Oid relation);
 
     const char *name_;
     std::vector<const char *> columns_;

@@ -192,10 +192,12 @@ DECLARE
     from_block bigint;
     query text;
     differences jsonb;
+    waiting bigint[];
 BEGIN
     PERFORM affiliate._require_tables();
     PERFORM affiliate._require_attachment(reconcile.attachment);
     IF repair THEN
+        waiting := affiliate._take_up_kept(reconcile.attachment); -- what came before what is read below
         PERFORM affiliate._make_attached_triggers(reconcile.attachment, r.relation) FROM affiliate._attached_relations(reconcile.attachment) AS r (relation);
     END IF;
     FOR file IN SELECT * FROM affiliate._attached_files(reconcile.attachment) LOOP
@@ -213,6 +215,7 @@ BEGIN
             from_block := from_block + blocks;
         END LOOP;
     END LOOP;
+    PERFORM affiliate._drop_superseded(waiting);
     RETURN QUERY SELECT g.problem, g.fact_key, NULL::jsonb, NULL::jsonb, g.detail FROM affiliate._facts_gone(reconcile.attachment) AS g;
 END
 $$;
@@ -239,8 +242,37 @@ END
 $$;
 COMMENT ON FUNCTION affiliate._facts_gone(text) IS 'Part of reconcile(): facts of an attached table whose row is not there.';
 
+-- Where a state was lost, what was kept before it must not come after the row as it is now. Those that cannot be taken up yet, by
+-- number: whatever becomes of them, the rows that are read from here on are newer.
+CREATE FUNCTION affiliate._take_up_kept(attachment text) RETURNS bigint[]
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM pg_advisory_xact_lock(hashtextextended('affiliate.attached', 0)); -- not beside the drain
+    WHILE affiliate._drain_attached(1000) > 0 LOOP
+    END LOOP;
+    RETURN ARRAY(SELECT p.input_id FROM affiliate.pending_input AS p WHERE p.kind = 'attached' AND p.state = 'waiting' AND p.payload ->> 'attachment' = attachment);
+END
+$$;
+REVOKE ALL ON FUNCTION affiliate._take_up_kept(text) FROM PUBLIC;
+COMMENT ON FUNCTION affiliate._take_up_kept(text) IS 'Part of reconcile(): takes up what is kept; returns which rows of an attachment wait on.';
+
+CREATE FUNCTION affiliate._drop_superseded(waiting bigint[]) RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    DELETE FROM affiliate.pending_input AS p
+    WHERE p.input_id = ANY (waiting) AND p.state = 'waiting' AND affiliate._is_superseded(p.payload, p.recorded_at);
+END
+$$;
+REVOKE ALL ON FUNCTION affiliate._drop_superseded(bigint[]) FROM PUBLIC;
+COMMENT ON FUNCTION affiliate._drop_superseded(bigint[]) IS 'Part of reconcile(): drops kept rows of which a later state is a fact by now.';
+
 --| Takes up kept rows again that could not become facts, of one attachment or of all: after a mapping, a word of the rulebook or
---| a right was corrected. A row of which a later state is a fact by now is dropped. Returns how many are no longer kept.
+--| a right was corrected. Those that would be tried again later are tried at once. A row of which a later state is a fact by now
+--| is dropped. Returns how many are no longer kept.
 --|
 --| Errors: `AF053` there is no such attachment.
 CREATE FUNCTION affiliate.replay(attachment text DEFAULT NULL) RETURNS bigint
@@ -259,7 +291,7 @@ BEGIN
     SELECT count(*) INTO before FROM affiliate.pending_input AS p WHERE p.kind = 'attached';
     FOR kept IN
         SELECT p.input_id, p.recorded_at, p.payload FROM affiliate.pending_input AS p
-        WHERE p.kind = 'attached' AND p.state = 'rejected' AND p.payload ->> 'attachment' = coalesce(replay.attachment, p.payload ->> 'attachment')
+        WHERE p.kind = 'attached' AND (p.state = 'rejected' OR p.due_at > affiliate._now()) AND p.payload ->> 'attachment' = coalesce(replay.attachment, p.payload ->> 'attachment')
         ORDER BY p.input_id
     LOOP
         IF affiliate._is_superseded(kept.payload, kept.recorded_at) THEN

@@ -1,0 +1,41 @@
+-- A state that was lost, and earlier ones that are still kept: these never come after the row as it is now.
+BEGIN;
+SELECT plan(8);
+\ir _firm.sql
+CREATE TABLE firm.refunds (id text PRIMARY KEY, payment_id bigint, cents bigint, at timestamptz);
+SELECT affiliate.attach('firm.payments', 'transaction', columns => pg_temp.mapping());
+SELECT affiliate.attach('firm.refunds', 'refund', '{"transaction_id": "''re_'' || id", "original_transaction_id": "payment_id", "amount": "cents / 100.0", "completed_at": "at"}');
+SET LOCAL pg_affiliate.mode = 'queue';
+INSERT INTO firm.payments (id, user_id, total_cents, coupon) VALUES (1, 1, 1000, 'ANN'), (2, 2, 1000, 'ANN');
+INSERT INTO firm.refunds VALUES ('a', 3, 900, '2025-06-15 11:00+00');
+SET LOCAL pg_affiliate.mode = 'on';
+SELECT affiliate.drain(1); -- the refund must wait for its sale
+ALTER TABLE firm.payments DISABLE TRIGGER USER;
+ALTER TABLE firm.refunds DISABLE TRIGGER USER;
+UPDATE firm.payments SET state = 'charged_back' WHERE id = 1;
+INSERT INTO firm.payments (id, user_id, total_cents, coupon) VALUES (3, 3, 1000, 'ANN');
+UPDATE firm.refunds SET cents = 400;
+ALTER TABLE firm.payments ENABLE TRIGGER USER;
+ALTER TABLE firm.refunds ENABLE TRIGGER USER;
+SELECT affiliate.drain(100);
+SELECT is((SELECT count(*) FROM affiliate.pending_input WHERE state = 'waiting' AND due_at > affiliate._now()), 1::bigint, 'a refund waits for its sale');
+SET LOCAL pg_affiliate.mode = 'queue';
+UPDATE firm.payments SET total_cents = 3000 WHERE id = 2;
+SET LOCAL pg_affiliate.mode = 'on';
+ALTER TABLE firm.payments DISABLE TRIGGER USER;
+UPDATE firm.payments SET total_cents = 2000 WHERE id = 2;
+ALTER TABLE firm.payments ENABLE TRIGGER USER;
+SET LOCAL pg_affiliate.now = '2025-06-15 12:10:00+00';
+SELECT results_eq($$SELECT problem, fact_key FROM affiliate.reconcile('firm.payments:transaction', repair => true) ORDER BY 2$$, $$VALUES ('different', '1'), ('different', '2'), ('missing', '3')$$, 'what was lost is found');
+SELECT is((SELECT amount FROM affiliate.transaction WHERE transaction_id = '2'), 20::numeric, 'and repaired');
+SELECT results_eq($$SELECT problem, fact_key FROM affiliate.reconcile('firm.refunds:refund', repair => true)$$, $$VALUES ('missing', 're_a')$$, 'also behind a refund that waits');
+SELECT affiliate.drain(100);
+SET LOCAL pg_affiliate.now = '2025-06-15 13:10:00+00';
+SELECT affiliate.replay();
+SELECT affiliate.drain(100);
+SELECT is_empty($$SELECT * FROM affiliate.reconcile('firm.payments:transaction')$$, 'what was kept before did not come after');
+SELECT is_empty($$SELECT * FROM affiliate.reconcile('firm.refunds:refund')$$, 'nor for the refund');
+SELECT is_empty($$SELECT payload FROM affiliate.pending_input WHERE kind = 'attached'$$, 'nothing is kept');
+SELECT results_eq('SELECT * FROM pg_temp.net()', $$VALUES ('1', 0::numeric), ('2', 2), ('3', 0.6)$$, 'the ledger');
+SELECT * FROM finish();
+ROLLBACK;
