@@ -14,6 +14,7 @@ namespace affiliate::pg {
 
 namespace {
 
+constexpr std::size_t kReasonBytesMax = 1000; // an error may show the value that it is about
 constexpr std::size_t kKeyBytesMax = 1000; // of input_key
 
 RowTable &pending_input() {
@@ -184,7 +185,7 @@ void KeptRows::add(const char *operation, TupleTableSlot *before, TupleTableSlot
     writer_.put_text(state);
     writer_.put_text(input_key(after != nullptr ? after : before));
     writer_.put(make_jsonb(payload + "}"));
-    writer_.put_text(reason);
+    writer_.put_text(core::clipped(reason, kReasonBytesMax));
     writer_.put_time(now_us());
     writer_.put(actor);
     writer_.put(0);

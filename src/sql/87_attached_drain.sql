@@ -130,7 +130,7 @@ DECLARE
     attempts_max constant integer := 12; -- half a day
 BEGIN
     UPDATE affiliate.pending_input AS p
-    SET reason = format('%s: %s', code, message), attempts = p.attempts + 1,
+    SET reason = format('%s: %s', code, left(message, 1000)), attempts = p.attempts + 1,
         state = CASE WHEN affiliate._is_passing(code) AND p.attempts < attempts_max THEN 'waiting' ELSE 'rejected' END,
         due_at = CASE WHEN affiliate._is_passing(code) AND p.attempts < attempts_max THEN affiliate._now() + power(2, p.attempts) * interval '10 seconds' ELSE '-infinity' END
     WHERE p.input_id = of_input_id;

@@ -1,6 +1,6 @@
 -- Mappings are checked when a table is attached.
 BEGIN;
-SELECT plan(23);
+SELECT plan(25);
 \ir _firm.sql
 CREATE FUNCTION pg_temp.attach(field text, expression text) RETURNS text LANGUAGE sql AS $$
     SELECT affiliate.attach('firm.payments', 'transaction', pg_temp.mapping() || jsonb_build_object(field, expression))
@@ -65,6 +65,10 @@ INSERT INTO firm.users VALUES (7, 'cus_7');
 INSERT INTO firm.payments (id, user_id, total_cents, coupon) VALUES (1, 7, 10000, 'ANN');
 SELECT is((SELECT customer_id FROM affiliate.transaction), 'cus_7', 'is looked up');
 SELECT is(pg_temp.refusal($$SELECT pg_temp.attach('metadata', 'to_jsonb(payments)')$$), 'accepted', 'the whole row');
+CREATE VIEW firm.paid AS SELECT p.id, u.public_id FROM firm.payments AS p JOIN firm.users AS u ON u.id = p.user_id WHERE p.state = 'paid';
+SELECT is(pg_temp.refusal($$SELECT affiliate.attach('firm.paid', 'transaction', pg_temp.mapping())$$),
+    'AF053 | firm.paid cannot be attached | Attach the tables it is made of: firm.payments, firm.users.', 'a view is refused with the tables it is made of');
+SELECT is(pg_temp.refusal($$SELECT affiliate.attach('firm.nothing', 'transaction', pg_temp.mapping())$$), '42P01 | relation "firm.nothing" does not exist | ', 'no such table');
 ALTER TABLE firm.payments ADD COLUMN price money;
 SELECT is(pg_temp.refusal($$SELECT pg_temp.attach('amount', 'price::numeric')$$),
     'AF050 | column "price" is of type money | What it is as a number depends on lc_monetary of each session: make it a numeric, or map another column.', 'money');
