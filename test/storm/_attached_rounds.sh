@@ -59,6 +59,7 @@ disturb_disk() {
     while goes_on "$1"; do
         during 'ALTER TABLE affiliate.pending_input ADD CONSTRAINT full_disk CHECK (false) NOT VALID; ALTER TABLE affiliate.transaction ADD CONSTRAINT full_disk CHECK (false) NOT VALID' \
             'ALTER TABLE affiliate.pending_input DROP CONSTRAINT full_disk; ALTER TABLE affiliate.transaction DROP CONSTRAINT full_disk'
+        during 'ALTER TABLE affiliate.transaction ADD CONSTRAINT full_disk_of_facts CHECK (false) NOT VALID' 'ALTER TABLE affiliate.transaction DROP CONSTRAINT full_disk_of_facts'
         during "CREATE FUNCTION public.no_space() RETURNS trigger LANGUAGE plpgsql AS \$\$BEGIN IF hashtext((to_jsonb(NEW) - 'input_id')::text) % 2 = 0 THEN RAISE disk_full; END IF; RETURN NEW; END\$\$;
             CREATE TRIGGER no_space BEFORE INSERT ON affiliate.pending_input FOR EACH ROW EXECUTE FUNCTION public.no_space(); CREATE TRIGGER no_space AFTER INSERT ON affiliate.entry FOR EACH ROW EXECUTE FUNCTION public.no_space();
             CREATE TRIGGER no_space BEFORE INSERT ON affiliate.settle_queue FOR EACH ROW EXECUTE FUNCTION public.no_space()" 'DROP FUNCTION public.no_space() CASCADE'
@@ -66,7 +67,8 @@ disturb_disk() {
     see
 }
 check_disk() {
-    happened "disk: it was full" "$(broke full_disk)"
+    happened "disk: it was full" "$(broke 'full_disk CHECK')"
+    happened "disk: only facts could not be written" "$(broke full_disk_of_facts)"
     happened "disk: some inserts failed" "$(broke no_space)"
     happened "disk: rows were kept because a fact could not be written" "$(said 'disk_full|full_disk')"
     check_lost disk
