@@ -96,7 +96,10 @@ BEGIN
         RETURN 0;
     END IF;
     FOR kept IN SELECT * FROM affiliate._kept_rows(batch) LOOP
-        CONTINUE WHEN kept.input_keys && put_off;
+        IF kept.input_keys && put_off THEN
+            put_off := put_off || kept.input_keys; -- those that would have been done with it wait, too, and so do later states of theirs
+            CONTINUE;
+        END IF;
         rejected := affiliate._take_up(kept.attachment, kept.operation, kept.arrived_at, kept.input_ids, kept.input_keys, kept.images, kept.befores);
         put_off := put_off || ARRAY(SELECT kept.input_keys[(r ->> 'row')::integer + 1] FROM jsonb_array_elements(rejected) AS r
                                     WHERE affiliate._is_passing(r ->> 'code'));

@@ -1,6 +1,6 @@
 -- Kept rows and rows that become facts at once: states of one row in the order in which they came.
 BEGIN;
-SELECT plan(9);
+SELECT plan(10);
 \ir _firm.sql
 CREATE VIEW pg_temp.amounts AS SELECT transaction_id, trim_scale(amount) AS amount FROM affiliate.transaction;
 -- the primary key changes, what the fact is known by does not
@@ -53,5 +53,16 @@ SELECT affiliate.drain(1);
 SELECT is((SELECT amount FROM pg_temp.amounts WHERE transaction_id = 'r'), 3::numeric, 'and they come behind it');
 SELECT is_empty('SELECT * FROM pg_temp.kept', 'nothing is kept any more');
 SELECT is_empty($$SELECT * FROM affiliate.reconcile('firm.refunds:refund')$$, 'the facts are what the table says');
+
+-- rows that would be done together with one that is put off wait with it, and so do their later states
+INSERT INTO firm.refunds VALUES ('u', 'a', 1);
+SET LOCAL pg_affiliate.mode = 'queue';
+INSERT INTO firm.refunds VALUES ('t', 'nothing yet', 1);
+UPDATE firm.refunds SET cents = 2 WHERE id IN ('t', 'u');
+UPDATE firm.refunds SET cents = 3 WHERE id = 'u';
+SET LOCAL pg_affiliate.mode = 'on';
+SELECT affiliate.drain(100);
+SELECT affiliate.drain(100);
+SELECT is((SELECT amount FROM pg_temp.amounts WHERE transaction_id = 'u'), 3::numeric, 'the last state comes last');
 SELECT * FROM finish();
 ROLLBACK;
