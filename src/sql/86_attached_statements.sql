@@ -135,7 +135,8 @@ BEGIN
     write := format('INSERT INTO %s AS f (%s%s) SELECT %s%s FROM mapped AS m ON CONFLICT (%s) DO ', fact, field.names, CASE WHEN has_source THEN ', source' ELSE '' END,
         field.values, CASE WHEN has_source THEN ', ' || quote_literal(attachment) ELSE '' END, array_to_string(spec.keys, ', '));
     claim := write || format('UPDATE SET %I = f.%1$I WHERE false', spec.keys[1]);
-    write := write || coalesce(format('UPDATE SET %s WHERE (%s) IS DISTINCT FROM (%s)', field.changes, field.before, field.after), 'NOTHING');
+    write := write || CASE WHEN field.changes IS NULL THEN 'NOTHING'
+                           ELSE format('UPDATE SET %s WHERE (%s) IS DISTINCT FROM (%s)', field.changes, field.before, field.after) END;
 END
 $$;
 COMMENT ON FUNCTION affiliate._attached_statement(text, oid) IS 'The statements that make facts of rows of an attached table, and which columns it reads.';
