@@ -1,6 +1,6 @@
 -- What cannot become a fact at once is kept as it was, and the drain takes it up in the order in which it came.
 BEGIN;
-SELECT plan(23);
+SELECT plan(24);
 \ir _firm.sql
 SELECT affiliate.attach('firm.payments', 'transaction', columns => pg_temp.mapping(), filter => 'total_cents <> 0');
 CREATE VIEW pg_temp.kept AS SELECT input_id, state, payload ->> 'operation' AS operation, payload -> 'after' ->> 'id' AS id, reason FROM affiliate.pending_input WHERE kind = 'attached';
@@ -48,6 +48,11 @@ SELECT affiliate.drain(100);
 SELECT results_eq($$SELECT customer_id, subject_id, evidence #>> '{row,amount}' FROM affiliate.review_case WHERE kind = 'row_deleted'$$,
     $$VALUES ('7' COLLATE "C", '1' COLLATE "C", '100')$$, 'a deleted row is reviewed if it was a fact');
 SELECT is((SELECT count(*) FROM affiliate.transaction), 3::bigint, 'which stays');
+INSERT INTO firm.payments (id, user_id, total_cents) VALUES (6, 6, 0), (7, 6, 700);
+WITH deleted AS (DELETE FROM firm.payments WHERE id IN (6, 7) RETURNING *) SELECT count(*) FROM deleted;
+INSERT INTO firm.payments (id, user_id, total_cents) VALUES (7, 6, 700);
+SELECT affiliate.drain(100);
+SELECT is_empty($$SELECT * FROM affiliate.review_case WHERE subject_id = '7'$$, 'one that comes back was not deleted, whatever the filter says of its neighbours');
 TRUNCATE firm.payments;
 SELECT affiliate.drain(100);
 SELECT results_eq($$SELECT subject_id, severity FROM affiliate.review_case WHERE kind = 'table_truncated'$$, $$VALUES ('firm.payments:transaction' COLLATE "C", 'high')$$, 'so is TRUNCATE');
