@@ -20,6 +20,20 @@ END
 $$;
 COMMENT ON FUNCTION affiliate._attached_relation(text) IS 'The table of an attachment as it is now; null where it is gone.';
 
+CREATE FUNCTION affiliate._require_attached_relation(attachment text) RETURNS void
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF affiliate._attached_relation(attachment) IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'AF053',
+            MESSAGE = format('the table of attachment %s is gone', affiliate._quoted(attachment)),
+            HINT = 'Where it was restored, SELECT affiliate.setup() finds it by its name; else let go of it with affiliate.detach().';
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION affiliate._require_attached_relation(text) IS 'Raises where the table of an attachment is gone.';
+
 -- The columns of a table under the names that they had when it was attached. relation: the table, or a partition of it, whose
 -- columns have the same names and other numbers.
 CREATE FUNCTION affiliate._attached_columns(attachment text, relation oid)
