@@ -185,7 +185,8 @@ DECLARE
     money_column text;
 BEGIN
     SELECT * INTO STRICT spec FROM affiliate._attachment_kinds() AS k WHERE k.kind = of_kind;
-    FOR field IN SELECT f.field, f.type, fields ->> f.field AS expression FROM affiliate._fact_fields(spec.fact) AS f WHERE fields ? f.field LOOP
+    FOR field IN SELECT f.field, f.type, fields ->> f.field AS expression FROM affiliate._fact_fields(spec.fact) AS f WHERE fields ? f.field
+        ORDER BY length(fields ->> f.field), f.field LOOP -- what is made of the expression of another field is longer
         found := affiliate._check_expression(attached_table, row_name, field.field, field.expression, field.type);
         mapped := mapped || found;
         IF field.field = ANY (spec.keys) AND of_kind <> 'event' THEN -- a row that says something else is another event
