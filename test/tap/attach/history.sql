@@ -1,6 +1,6 @@
 -- What is in the table already: preview, reconcile, replay. (backfill() commits: test/tap/attach/backfill.sql.)
 BEGIN;
-SELECT plan(17);
+SELECT plan(18);
 \ir _firm.sql
 INSERT INTO firm.payments (id, user_id, total_cents, coupon, state) VALUES (1, 7, 10000, 'ANN', 'paid'), (2, 8, 5000, 'ANN', 'strange'), (3, 9, 0, 'ANN', 'paid');
 SELECT affiliate.attach('firm.payments', 'transaction', columns => pg_temp.mapping() || '{"customer_id": "user_id || ''@example.org''"}', filter => 'total_cents <> 0');
@@ -39,6 +39,12 @@ SELECT affiliate.drain(100);
 SELECT results_eq($$SELECT * FROM pg_temp.net() WHERE subject_id = '2'$$, $$VALUES ('2', 5::numeric)$$, 'and settled');
 SELECT is_empty($$SELECT * FROM affiliate.pending_input WHERE kind = 'attached'$$, 'nothing is kept');
 SELECT is_empty($$SELECT * FROM affiliate.verify()$$, 'verify() finds nothing');
+-- what cannot even be read
+CREATE TABLE firm.texts (shop text, no integer, amount text, PRIMARY KEY (shop, no));
+SELECT affiliate.attach('firm.texts', 'transaction', '{"transaction_id": "shop || no", "customer_id": "no", "amount": "amount::numeric", "status": "''paid''"}');
+INSERT INTO firm.texts VALUES ('x', 1, '10'), ('y', 2, '1o'), ('z', 3, '30');
+SELECT results_eq($$SELECT problem, fact_key, detail FROM affiliate.reconcile('firm.texts:transaction')$$,
+    $$VALUES ('missing', 'x1', NULL), ('missing', 'z3', NULL), ('unreadable', NULL, '22P02: invalid input syntax for type numeric: "1o"; the row is "2""y"')$$, 'is named');
 -- while a backfill is on its way, each UPDATE is news: one that changes nothing may move the row to where has been read already
 CREATE TABLE firm.many (id integer PRIMARY KEY, cents integer, note text) WITH (autovacuum_enabled = false);
 INSERT INTO firm.many SELECT g, 100, repeat('x', 200) FROM generate_series(1001, 1400) AS g;
