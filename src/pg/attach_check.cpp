@@ -90,14 +90,15 @@ struct Trial {
     }
 };
 
+constexpr const char *kGrantHint = "Mappings are evaluated as role affiliate_mapping: grant it what they use.";
+
 const char *hint_for(const ErrorData &error) {
-    if (error.hint != nullptr) return error.hint;
     switch (error.sqlerrcode) {
     case ERRCODE_UNDEFINED_FUNCTION:
     case ERRCODE_UNDEFINED_TABLE:
     case ERRCODE_UNDEFINED_OBJECT: return "Names are looked up in pg_catalog only: write others with their schema.";
-    case ERRCODE_INSUFFICIENT_PRIVILEGE: return "Mappings are evaluated as role affiliate_mapping: grant it what they use.";
-    default: return "Expressions are over the columns of the row.";
+    case ERRCODE_INSUFFICIENT_PRIVILEGE: return kGrantHint;
+    default: return error.hint != nullptr ? error.hint : "Expressions are over the columns of the row.";
     }
 }
 
@@ -138,7 +139,10 @@ void check_type(const Expression &expression, Oid type, Oid wanted) {
                           std::string("Say which it is in, for example (..)") + (type == DATEOID ? "::timestamp" : "") + " AT TIME ZONE 'UTC'.");
     Oid const from = type, to = wanted;
     bool const fits = call([from, to] { return can_coerce_type(1, &from, &to, COERCION_ASSIGNMENT); });
-    if (!fits) expression.refuse("it is a " + type_name + " and must be a " + wanted_name, "Cast it, for example (..)::" + wanted_name + ".");
+    if (fits) return;
+    bool const is_list = call([wanted] { return OidIsValid(get_element_type(wanted)); });
+    expression.refuse("it is a " + type_name + " and must be a " + wanted_name,
+                      is_list ? "Make a list of it, for example ARRAY[..] or string_to_array(.., ',')." : "Cast it, for example (..)::" + wanted_name + ".");
 }
 
 /// Numbers of the columns that are read, as the table has them; 0 for the whole row.
@@ -193,7 +197,12 @@ AFFILIATE_FUNCTION(affiliate_try_mapping) {
     Attachment &mapped = load_attachment(id, oid);
     InMapping mapping;
     FirmRows rows(relation);
-    write_facts(mapped, rows);
+    try {
+        write_facts(mapped, rows);
+    } catch (const Error &error) {
+        if (error.data->sqlerrcode != ERRCODE_INSUFFICIENT_PRIVILEGE) throw;
+        throw core::Error("42501", error.data->message, {}, kGrantHint);
+    }
     rows.close();
     mapping.restore();
     call([relation] { relation_close(relation, NoLock); });

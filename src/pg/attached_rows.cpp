@@ -284,8 +284,23 @@ std::vector<std::string> ask(const std::string &query, const NamedRows &rows) {
     return result;
 }
 
-/// What the comparison of the attachment says about each of `count` rows, as the text of a JSON array. `fill` gives rows.
-template <class Fill> std::string compare_with_facts(const std::string &id, Relation relation, std::size_t count, bool all, Fill fill) {
+/// The primary key of a row, for people; empty where there is none.
+std::string name_of(Relation relation, Datum row) {
+    TupleDesc const descriptor = RelationGetDescr(relation);
+    TupleTableSlot *const slot = call([descriptor, row] {
+        TupleTableSlot *const made = MakeSingleTupleTableSlot(descriptor, &TTSOpsVirtual);
+        ExecStoreHeapTupleDatum(row, made);
+        return made;
+    });
+    std::string const name = RowImages(relation).key(slot);
+    call([slot] { ExecDropSingleTupleTableSlot(slot); });
+    return name;
+}
+
+/// What the comparison of the attachment says about each of `count` rows, as the text of a JSON array. `fill` gives rows, `name` tells
+/// which one cannot be read.
+template <class Fill, class Name>
+std::string compare_with_facts(const std::string &id, Relation relation, std::size_t count, bool all, Fill fill, Name name) {
     static Query *const query = new Query("SELECT affiliate._attached_comparison($1, $2)", {TEXTOID, BOOLOID});
     Datum const all_rows = BoolGetDatum(all);
     AsOwner owner;
@@ -309,9 +324,14 @@ template <class Fill> std::string compare_with_facts(const std::string &id, Rela
     };
     std::vector<Rejected> rejected;
     do_halves(0, count, compare, rejected);
-    for (const Rejected &row : rejected)
+    for (const Rejected &row : rejected) {
+        std::string const which = name(row.index);
         json += (json.empty() ? "" : ", ") +
-                core::JsonObject().add("problem", "unreadable").add("detail", row.code + ": " + row.message).text();
+                core::JsonObject()
+                    .add("problem", "unreadable")
+                    .add("detail", row.code + ": " + row.message + (which.empty() ? "" : "; the row is " + which))
+                    .text();
+    }
     return "[" + json + "]";
 }
 
@@ -326,7 +346,8 @@ AFFILIATE_FUNCTION(affiliate_compare_rows) {
     found.read(text_argument(fcinfo, 2), relation.get());
     std::string const json = compare_with_facts(
         id, relation.get(), found.rows.size(), false,
-        [&](std::size_t begin, std::size_t end, FirmRows &rows) { add_all(found.rows, begin, end, rows); });
+        [&](std::size_t begin, std::size_t end, FirmRows &rows) { add_all(found.rows, begin, end, rows); },
+        [&](std::size_t index) { return name_of(relation.get(), found.rows[index]); });
     session.close();
     relation.close();
     return make_jsonb(json);
@@ -364,7 +385,8 @@ AFFILIATE_FUNCTION(affiliate_compare_images) {
     std::string const json = compare_with_facts(id, relation.get(), images.size(), true,
                                                 [&](std::size_t begin, std::size_t end, FirmRows &rows) {
                                                     populate(relation.get(), images, begin, end, rows);
-                                                });
+                                                },
+                                                [](std::size_t) { return std::string(); });
     session.close();
     relation.close();
     return make_jsonb(json);
@@ -388,7 +410,7 @@ std::string preview(const std::string &id, Relation relation, Datum row) {
     settings.restore();
     call([slot] { ExecDropSingleTupleTableSlot(slot); });
     std::string const facts = compare_with_facts(
-        id, relation, 1, true, [row](std::size_t, std::size_t, FirmRows &rows) { rows.add(row); });
+        id, relation, 1, true, [row](std::size_t, std::size_t, FirmRows &rows) { rows.add(row); }, [](std::size_t) { return std::string(); });
     result.add_json("facts", facts);
     ErrorData *error = nullptr;
     Enclosed const later(0, false);

@@ -323,7 +323,7 @@ void take_in(const std::string &id, Changes &changes) {
     const char *why = nullptr;
     Attachment *const attachment = try_to_know(id, RelationGetRelid(changes.relation()), &why);
     if (why == nullptr) why = why_not_in_transaction();
-    if (attachment != nullptr && (!attachment->is_of_it || !changes.is_news(attachment->mapped))) return;
+    if (attachment != nullptr && !changes.is_news(attachment->mapped)) return;
     ErrorData *error = nullptr;
     if (why == nullptr && attachment != nullptr && count_subtransaction() &&
         try_in_subtransaction([&] { why = make_facts_enclosed(*attachment, changes); }, &error) && why == nullptr)
@@ -337,8 +337,7 @@ void take_in_or_raise(const std::string &id, Changes &changes) {
     Oid const relation = RelationGetRelid(changes.relation());
     const char *why = why_not_in_transaction();
     if (why == nullptr) {
-        Attachment &known = attachment(id, relation);
-        if (!known.is_of_it || (why = make_facts(known, changes)) == nullptr) return;
+        if ((why = make_facts(attachment(id, relation), changes)) == nullptr) return;
         changes.rewind();
     }
     const Attachment *const known = known_attachment(id, relation);
@@ -365,6 +364,10 @@ AFFILIATE_FUNCTION(affiliate_attached) {
     if (is_empty(data)) return PointerGetDatum(nullptr);
     AsOriginal const role;
     ErrorData *error = nullptr;
+    const char *unknown = nullptr;
+    if (const Attachment *const attachment = try_to_know(id, RelationGetRelid(data.tg_relation), &unknown);
+        attachment != nullptr && !attachment->is_of_it)
+        return PointerGetDatum(nullptr); // a partition that was detached
     if (TRIGGER_FIRED_BY_TRUNCATE(data.tg_event)) {
         if (raises) keep_truncate(id, data.tg_relation);
         else if (!try_to_keep([&] { keep_truncate(id, data.tg_relation); }, &error)) lose(id, *error);

@@ -74,7 +74,8 @@ BEGIN
     LEFT JOIN affiliate.program AS p USING (program_no)
     LEFT JOIN affiliate.affiliate AS f USING (affiliate_no)
     UNION ALL
-    SELECT 'input', (i.payload ->> 'program_id') COLLATE "C", (i.payload ->> 'customer_id') COLLATE "C", i.input_key, i.reason, i.recorded_at, NULL, NULL, NULL
+    SELECT 'input', (i.payload ->> 'program_id') COLLATE "C", (i.payload ->> 'customer_id') COLLATE "C", i.input_key, i.reason, i.recorded_at,
+           nullif(i.due_at, '-infinity'), CASE i.kind WHEN 'attached' THEN i.attempts END, NULL
     FROM affiliate.pending_input AS i
     WHERE i.state = 'waiting';
 

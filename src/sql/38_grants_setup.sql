@@ -130,7 +130,7 @@ DECLARE
     -- schedule_jobs() is the caller's own, and what _audit writes an administrator may write anyway
     for_admins constant text[] := '{_concerned_program,_rulebook_scope,_rebuild_upline,_id_columns,_is_amount,_audit,_force_sync,_drain_failed,_jobs,_cron_hint,_rollup_failed,
         _attached,_attachment_kinds,_refuse_mapping,_check_expression,_try_mapping,_require_attachable,_complete_mapping,_fact_fields,_given_columns,_read_columns,
-        _check_attach,_make_attached_triggers,_drop_attached_triggers,_require_attachment,
+        _check_attach,_make_attached_triggers,_drop_attached_triggers,_require_attachment,_require_attached_relation,_unnamed_attachment,
         _attached_changed,_attached_files,_blocks_query,_blocks_of,_backfill_begin,_backfill_step,_load_rows,_take_up_kept,_drop_superseded,_compare_rows,_preview_rows,_gone_keys,_facts_gone,_attached_rows,_attached_columns,_generation,_field_expression,_dated,_follows_completion}';
 BEGIN
     RETURN QUERY

@@ -108,6 +108,9 @@ BEGIN
         fields := jsonb_build_object('currency', format(E'affiliate._currency_of((%s\n)::text)', columns ->> 'original_transaction_id'))
             || CASE WHEN program.programs = 1 THEN '{}' ELSE
                 jsonb_build_object('program_id', format(E'affiliate._program_of((%s\n)::text)', columns ->> 'original_transaction_id')) END || fields;
+    ELSIF program.programs <> 1 AND NOT columns ? 'program_id' AND EXISTS (SELECT FROM affiliate._fact_fields(spec.fact) AS f WHERE f.field = 'program_id') THEN
+        PERFORM affiliate._refuse_mapping(format('the mapping of a %s does not say program_id', of_kind),
+            format('Add it to columns, for example "program_id": "''name''"; it may be left out only where exactly one program exists, and there are %s.', program.programs));
     ELSIF of_kind = 'transaction' AND NOT columns ? 'currency' THEN
         IF program.programs <> 1 THEN
             PERFORM affiliate._refuse_mapping('the mapping of a transaction does not say currency',
@@ -185,7 +188,8 @@ DECLARE
     money_column text;
 BEGIN
     SELECT * INTO STRICT spec FROM affiliate._attachment_kinds() AS k WHERE k.kind = of_kind;
-    FOR field IN SELECT f.field, f.type, fields ->> f.field AS expression FROM affiliate._fact_fields(spec.fact) AS f WHERE fields ? f.field LOOP
+    FOR field IN SELECT f.field, f.type, fields ->> f.field AS expression FROM affiliate._fact_fields(spec.fact) AS f WHERE fields ? f.field
+        ORDER BY length(fields ->> f.field), f.field LOOP -- what is made of the expression of another field is longer
         found := affiliate._check_expression(attached_table, row_name, field.field, field.expression, field.type);
         mapped := mapped || found;
         IF field.field = ANY (spec.keys) AND of_kind <> 'event' THEN -- a row that says something else is another event
@@ -216,7 +220,7 @@ COMMENT ON FUNCTION affiliate._read_columns(regclass, text, text, jsonb, text) I
 --| customer, account, click or event, and what follows is settled in the same transaction. `columns` gives an SQL expression
 --| over the row for each field of the fact; `filter` leaves rows out. Called again for the same table and kind it replaces the
 --| mapping. Rows that are there already come by `affiliate.backfill()`. Returns the name of the attachment, which is
---| `schema.table:kind` unless `name` gives another.
+--| `schema.table:kind`, as the table was called when it was attached first, unless `name` gives another.
 --|
 --| Expressions name columns of the row; all else (functions, types, tables in subqueries) with its schema, unless it is PostgreSQL's own.
 --| They are evaluated as role `affiliate_mapping`, which needs rights on what they use. They may not be volatile. A time
@@ -247,7 +251,7 @@ BEGIN
     PERFORM affiliate._check_attach(attach.attached_table, attach.kind, attach.columns, attach.on_error, attach.capture, attach.name);
     SELECT n.nspname, c.relname INTO STRICT of_schema, of_table FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
     WHERE c.oid = attach.attached_table;
-    id := coalesce(attach.name, format('%s.%s:%s', of_schema, of_table, attach.kind));
+    id := coalesce(attach.name, affiliate._unnamed_attachment(attach.attached_table, attach.kind), format('%s.%s:%s', of_schema, of_table, attach.kind));
     fields := affiliate._complete_mapping(attach.kind, attach.columns);
     -- known_columns are filled in, and expressions checked, by the trigger of the table
     INSERT INTO affiliate.attachment AS a (attachment_id, relation_id, table_schema, table_name, row_name, kind, fields, filter, known_columns, on_error, capture)
@@ -267,6 +271,19 @@ END
 $$;
 COMMENT ON FUNCTION affiliate.attach(regclass, text, jsonb, text, text, text, text) IS
     'Makes a table of the firm a source of facts, by an SQL expression over its row for each field.';
+
+-- A table that was renamed since then is still the same attachment.
+CREATE FUNCTION affiliate._unnamed_attachment(attached_table regclass, kind text) RETURNS text
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN (SELECT min(a.attachment_id) FROM affiliate.attachment AS a
+            WHERE a.relation_id = attached_table AND a.kind = _unnamed_attachment.kind AND a.detached_at IS NULL
+              AND a.attachment_id LIKE '%.%:' || _unnamed_attachment.kind AND affiliate._attached_relation(a.attachment_id) = attached_table);
+END
+$$;
+COMMENT ON FUNCTION affiliate._unnamed_attachment(regclass, text) IS 'The attachment of a table and a kind that was given no name of its own; null where there is none.';
 
 -- Whatever writes an attachment: its expressions are checked, and it is the owner of the table who says what becomes of its rows.
 CREATE FUNCTION affiliate._check_attachment() RETURNS trigger

@@ -20,6 +20,20 @@ END
 $$;
 COMMENT ON FUNCTION affiliate._attached_relation(text) IS 'The table of an attachment as it is now; null where it is gone.';
 
+CREATE FUNCTION affiliate._require_attached_relation(attachment text) RETURNS void
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF affiliate._attached_relation(attachment) IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'AF053',
+            MESSAGE = format('the table of attachment %s is gone', affiliate._quoted(attachment)),
+            HINT = 'Where it was restored, SELECT affiliate.setup() finds it by its name; else let go of it with affiliate.detach().';
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION affiliate._require_attached_relation(text) IS 'Raises where the table of an attachment is gone.';
+
 -- The columns of a table under the names that they had when it was attached. relation: the table, or a partition of it, whose
 -- columns have the same names and other numbers.
 CREATE FUNCTION affiliate._attached_columns(attachment text, relation oid)
@@ -135,7 +149,8 @@ BEGIN
     write := format('INSERT INTO %s AS f (%s%s) SELECT %s%s FROM mapped AS m ON CONFLICT (%s) DO ', fact, field.names, CASE WHEN has_source THEN ', source' ELSE '' END,
         field.values, CASE WHEN has_source THEN ', ' || quote_literal(attachment) ELSE '' END, array_to_string(spec.keys, ', '));
     claim := write || format('UPDATE SET %I = f.%1$I WHERE false', spec.keys[1]);
-    write := write || coalesce(format('UPDATE SET %s WHERE (%s) IS DISTINCT FROM (%s)', field.changes, field.before, field.after), 'NOTHING');
+    write := write || CASE WHEN field.changes IS NULL THEN 'NOTHING'
+                           ELSE format('UPDATE SET %s WHERE (%s) IS DISTINCT FROM (%s)', field.changes, field.before, field.after) END;
 END
 $$;
 COMMENT ON FUNCTION affiliate._attached_statement(text, oid) IS 'The statements that make facts of rows of an attached table, and which columns it reads.';

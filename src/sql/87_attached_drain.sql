@@ -96,7 +96,10 @@ BEGIN
         RETURN 0;
     END IF;
     FOR kept IN SELECT * FROM affiliate._kept_rows(batch) LOOP
-        CONTINUE WHEN kept.input_keys && put_off;
+        IF kept.input_keys && put_off THEN
+            put_off := put_off || kept.input_keys; -- those that would have been done with it wait, too, and so do later states of theirs
+            CONTINUE;
+        END IF;
         rejected := affiliate._take_up(kept.attachment, kept.operation, kept.arrived_at, kept.input_ids, kept.input_keys, kept.images, kept.befores);
         put_off := put_off || ARRAY(SELECT kept.input_keys[(r ->> 'row')::integer + 1] FROM jsonb_array_elements(rejected) AS r
                                     WHERE affiliate._is_passing(r ->> 'code'));
@@ -162,7 +165,7 @@ BEGIN
         named := affiliate._named_now(attachment, relation, images);
         key_columns := ARRAY(SELECT n FROM affiliate._attached_columns(attachment, relation) AS c, unnest(ARRAY[c.name, c.name_now]) AS n WHERE c.is_key);
         IF operation = 'delete' THEN
-            PERFORM affiliate._review_deleted(attachment, affiliate._compare_images(attachment, relation, named), input_ids, input_keys);
+            PERFORM affiliate._review_deleted(attachment, relation, named, input_ids, input_keys);
             RETURN '[]';
         END IF;
         IF operation = 'update' AND EXISTS (SELECT FROM unnest(befores) AS b WHERE b ?| key_columns) THEN
@@ -264,22 +267,24 @@ $$;
 COMMENT ON FUNCTION affiliate._review_conflict(text, oid, jsonb, jsonb, text) IS 'Opens a review for a row that would change what never changes.';
 
 -- A row that comes back under the same key, as one does that moves between partitions, was not deleted.
-CREATE FUNCTION affiliate._review_deleted(attachment text, compared jsonb, input_ids bigint[], input_keys text[]) RETURNS void
+CREATE FUNCTION affiliate._review_deleted(attachment text, relation oid, images jsonb[], input_ids bigint[], input_keys text[]) RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    opened bigint;
+    gone jsonb[];
 BEGIN
     WITH back AS MATERIALIZED (
         SELECT p.input_key, max(p.input_id) AS input_id FROM affiliate.pending_input AS p
         WHERE p.kind = 'attached' AND p.state = 'waiting' AND p.input_key = ANY (input_keys) AND p.payload ->> 'operation' = 'insert' GROUP BY p.input_key
     )
-    SELECT count(affiliate._open_review('row_deleted', c.row #>> '{stored,customer_id}', c.row ->> 'key',
-        jsonb_build_object('attachment', attachment, 'row', c.row -> 'expected', 'stored', c.row -> 'stored'), 'normal')) INTO opened
-    FROM jsonb_array_elements(compared) WITH ORDINALITY AS c (row, n)
-    WHERE c.row ->> 'problem' IS DISTINCT FROM 'missing' AND c.row ->> 'problem' IS DISTINCT FROM 'unreadable'
-      AND NOT EXISTS (SELECT FROM back AS b WHERE b.input_key = input_keys[c.n] AND b.input_id > input_ids[c.n]);
+    SELECT coalesce(array_agg(d.image ORDER BY d.input_id), '{}') INTO gone
+    FROM unnest(images, input_ids, input_keys) AS d (image, input_id, input_key)
+    WHERE NOT EXISTS (SELECT FROM back AS b WHERE b.input_key = d.input_key AND b.input_id > d.input_id);
+    PERFORM affiliate._open_review('row_deleted', c.row #>> '{stored,customer_id}', c.row ->> 'key',
+        jsonb_build_object('attachment', attachment, 'row', c.row -> 'expected', 'stored', c.row -> 'stored'), 'normal')
+    FROM jsonb_array_elements(affiliate._compare_images(attachment, relation, gone)) AS c (row)
+    WHERE c.row ->> 'problem' IS DISTINCT FROM 'missing' AND c.row ->> 'problem' IS DISTINCT FROM 'unreadable';
 END
 $$;
-COMMENT ON FUNCTION affiliate._review_deleted(text, jsonb, bigint[], text[]) IS 'Opens a review for each fact whose row was deleted.';
+COMMENT ON FUNCTION affiliate._review_deleted(text, oid, jsonb[], bigint[], text[]) IS 'Opens a review for each fact whose row was deleted.';

@@ -67,13 +67,14 @@ COMMENT ON FUNCTION affiliate._blocks_of(oid, integer) IS 'As many blocks of a t
 --| `affiliate.pending_input`. Call it outside of a transaction: `CALL affiliate.backfill('public.payments:transaction')`. Begin with
 --| clicks and customers, then sales, then refunds and disputes.
 --|
---| Errors: `AF053` there is no such attachment; `AF033` a batch that is no number of rows; `42501` no right to read the table.
+--| Errors: `AF053` there is no such attachment, or its table is gone; `AF033` a batch that is no number of rows; `42501` no right to read the table.
 -- A procedure that commits may not set search_path: every name is qualified.
 CREATE PROCEDURE affiliate.backfill(attachment text, batch integer DEFAULT 10000)
 LANGUAGE plpgsql
 AS $$
 BEGIN
     PERFORM affiliate._require_attachment(attachment);
+    PERFORM affiliate._require_attached_relation(attachment);
     IF batch IS NULL OR batch OPERATOR(pg_catalog.<) 1 THEN
         PERFORM affiliate._refuse_argument('batch', batch::text, 'about how many rows to read in one transaction, for example 10000');
     END IF;
@@ -127,6 +128,10 @@ BEGIN
         UPDATE affiliate.attachment AS a SET backfill = progress || jsonb_build_object('state', 'done', 'updated_at', clock_timestamp())
         WHERE a.attachment_id = attachment;
         PERFORM affiliate._attached_changed(r.relation, false) FROM affiliate._attached_relations(attachment) AS r (relation);
+        IF (progress ->> 'rejected')::bigint > 0 THEN
+            RAISE WARNING USING MESSAGE = format('%s of %s rows could not become facts', progress ->> 'rejected', progress ->> 'rows'),
+                HINT = 'affiliate.pending_input has them, with the reason of each; after a fix, affiliate.replay().';
+        END IF;
         RETURN false;
     END IF;
     -- a table that was rewritten has its rows in other places
@@ -148,7 +153,7 @@ COMMENT ON FUNCTION affiliate._backfill_step(text, integer) IS 'Part of backfill
 --| What would become of the first rows of an attached table: the row, the fact, and why it would become none or what to look
 --| at. Nothing is changed. To look before anything is attached: `BEGIN; SELECT affiliate.attach(..); SELECT * FROM affiliate.preview(..); ROLLBACK`.
 --|
---| Errors: `AF053` there is no such attachment; `AF033` a limit that is no number of rows; `42501` no right to read the table.
+--| Errors: `AF053` there is no such attachment, or its table is gone; `AF033` a limit that is no number of rows; `42501` no right to read the table.
 CREATE FUNCTION affiliate.preview(attachment text, row_limit integer DEFAULT 20, OUT source_row jsonb, OUT fact jsonb, OUT problem text, OUT warning text)
 RETURNS SETOF record
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
@@ -162,15 +167,15 @@ BEGIN
     IF row_limit IS NULL OR row_limit < 1 THEN
         PERFORM affiliate._refuse_argument('row_limit', row_limit::text, 'how many rows to look at, for example 20');
     END IF;
-    relation := affiliate._attached_relation(preview.attachment);
+    PERFORM affiliate._require_attached_relation(preview.attachment);
+    SELECT f.relation INTO relation FROM affiliate._attached_files(preview.attachment) AS f ORDER BY f.blocks DESC, f.relation LIMIT 1;
     RETURN QUERY
     SELECT p.value -> 'row', p.value #> '{facts,0,expected}',
            CASE WHEN p.value ->> 'problem' IS NOT NULL THEN p.value ->> 'problem'
                 WHEN jsonb_array_length(p.value -> 'facts') = 0 THEN 'left out by the filter' END,
            CASE WHEN p.value #>> '{facts,0,expected,customer_id}' LIKE '%_@_%'
                 THEN 'customer_id looks like an e-mail address: people change theirs, and it is personal data; map an id that stays' END
-    FROM jsonb_array_elements(affiliate._preview_rows(preview.attachment, relation, format('SELECT t FROM ONLY %s AS t LIMIT %s',
-        (SELECT f.relation::regclass FROM affiliate._attached_files(preview.attachment) AS f ORDER BY f.blocks DESC, f.relation LIMIT 1), row_limit))) AS p;
+    FROM jsonb_array_elements(affiliate._preview_rows(preview.attachment, relation, format('SELECT t FROM ONLY %s AS t LIMIT %s', relation::regclass, row_limit))) AS p;
 END
 $$;
 COMMENT ON FUNCTION affiliate.preview(text, integer) IS 'What would become of the first rows of an attached table, and why some would not become facts.';
@@ -180,7 +185,7 @@ COMMENT ON FUNCTION affiliate.preview(text, integer) IS 'What would become of th
 --| With `repair` missing and different ones are written from the rows as they are now, and triggers that are missing (those of new
 --| partitions) are made; what is gone stays a fact.
 --|
---| Errors: `AF053` there is no such attachment; `42501` no right to read the table.
+--| Errors: `AF053` there is no such attachment, or its table is gone; `42501` no right to read the table.
 CREATE FUNCTION affiliate.reconcile(attachment text, repair boolean DEFAULT false, OUT problem text, OUT fact_key text, OUT expected jsonb, OUT stored jsonb, OUT detail text)
 RETURNS SETOF record
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
@@ -196,6 +201,7 @@ DECLARE
 BEGIN
     PERFORM affiliate._require_tables();
     PERFORM affiliate._require_attachment(reconcile.attachment);
+    PERFORM affiliate._require_attached_relation(reconcile.attachment);
     IF repair THEN
         waiting := affiliate._take_up_kept(reconcile.attachment); -- what came before what is read below
         PERFORM affiliate._make_attached_triggers(reconcile.attachment, r.relation) FROM affiliate._attached_relations(reconcile.attachment) AS r (relation);
@@ -221,7 +227,7 @@ END
 $$;
 COMMENT ON FUNCTION affiliate.reconcile(text, boolean) IS 'Where an attached table and the facts differ; with repair the facts are brought to what the rows say.';
 
--- The rows are read with the rights of the caller, the mapping is evaluated with those of affiliate_owner.
+-- The rows are read with the rights of the caller, the mapping is evaluated with those of affiliate_mapping.
 CREATE FUNCTION affiliate._facts_gone(attachment text, OUT problem text, OUT fact_key text, OUT detail text)
 RETURNS SETOF record
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
@@ -231,7 +237,7 @@ DECLARE
     relation constant oid := affiliate._attached_relation(attachment);
 BEGIN
     IF EXISTS (SELECT FROM affiliate.attachment AS a JOIN affiliate._attachment_kinds() AS k USING (kind)
-               WHERE a.attachment_id = attachment AND NOT a.fields ? 'source'
+               WHERE a.attachment_id = attachment AND NOT a.fields ? 'source' AND a.kind <> 'event' -- a row goes on to other events
                  AND EXISTS (SELECT FROM affiliate._fact_fields(k.fact) AS f WHERE f.field = 'source')) THEN
         RETURN QUERY SELECT 'gone', g.key, 'The row is deleted, or left out by the filter.'
         FROM unnest(affiliate._gone_keys(attachment, relation, format('SELECT t FROM %s AS t', relation::regclass))) AS g (key);
@@ -327,3 +333,30 @@ EXCEPTION WHEN SQLSTATE 'AF051' THEN
 END
 $$;
 COMMENT ON FUNCTION affiliate._is_superseded(jsonb, timestamptz) IS 'Whether a later state of a kept row is a fact already.';
+
+--| Drops a kept row that shall never become a fact: a test, a mistake that was corrected in another way, a conflict that was settled. Only
+--| rejected rows can be dropped; the reason and the row are in `affiliate.audit_log`. Of many:
+--| `SELECT affiliate.discard(input_id, 'tests of May') FROM affiliate.pending_input WHERE kind = 'attached' AND ..`.
+--|
+--| Errors: `AF033` there is no such rejected row, or no reason.
+CREATE FUNCTION affiliate.discard(input_id bigint, reason text) RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    dropped jsonb;
+BEGIN
+    PERFORM affiliate._require_tables();
+    IF coalesce(btrim(reason), '') = '' THEN
+        PERFORM affiliate._refuse_argument('reason', reason, 'why it shall never become a fact');
+    END IF;
+    DELETE FROM affiliate.pending_input AS p WHERE p.input_id = discard.input_id AND p.kind = 'attached' AND p.state = 'rejected'
+    RETURNING p.payload || jsonb_build_object('rejected', p.reason) INTO dropped;
+    IF dropped IS NULL THEN
+        PERFORM affiliate._refuse_argument('input_id', input_id::text, 'the input_id of a rejected row of an attached table; see affiliate.pending_input');
+    END IF;
+    PERFORM affiliate._audit('discard', input_id::text, dropped || jsonb_build_object('reason', reason));
+END
+$$;
+REVOKE ALL ON FUNCTION affiliate.discard(bigint, text) FROM PUBLIC;
+COMMENT ON FUNCTION affiliate.discard(bigint, text) IS 'Drops a kept row that shall never become a fact; audited.';

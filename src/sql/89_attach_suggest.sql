@@ -190,7 +190,7 @@ BEGIN
     SELECT k.kind INTO nearest FROM affiliate._suggest_kinds(relid, columns) AS k WHERE k.speaking > 0 ORDER BY k.speaking DESC, k.points DESC LIMIT 1;
     mapped := ARRAY(SELECT m.field FROM affiliate._suggest_mapping(relid, nearest, columns) AS m WHERE nearest IS NOT NULL);
     RETURN concat_ws(E'\n',
-        affiliate._suggest_comment(format('%s is none of transaction, refund, dispute, customer, account, click, event: nothing to attach.', relid::regclass)),
+        affiliate._suggest_comment(format('%s looks like none of transaction, refund, dispute, customer, account, click, event. Where it is one, map it by hand.', relid::regclass)),
         (SELECT affiliate._suggest_comment(format('Its rows seem to be parts of rows of %s, by %s.', string_agg(DISTINCT c.target::regclass::text, ', '), string_agg(quote_ident(c.name), ', ' ORDER BY c.ordinal)))
          FROM unnest(columns) AS c WHERE c.origin = 'own' AND c.target_kind = 'transaction' HAVING count(*) > 0),
         CASE WHEN nearest IS NULL THEN '-- None of its columns is like one of theirs.' END,

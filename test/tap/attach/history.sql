@@ -1,6 +1,6 @@
 -- What is in the table already: preview, reconcile, replay. (backfill() commits: test/tap/attach/backfill.sql.)
 BEGIN;
-SELECT plan(17);
+SELECT plan(24);
 \ir _firm.sql
 INSERT INTO firm.payments (id, user_id, total_cents, coupon, state) VALUES (1, 7, 10000, 'ANN', 'paid'), (2, 8, 5000, 'ANN', 'strange'), (3, 9, 0, 'ANN', 'paid');
 SELECT affiliate.attach('firm.payments', 'transaction', columns => pg_temp.mapping() || '{"customer_id": "user_id || ''@example.org''"}', filter => 'total_cents <> 0');
@@ -39,6 +39,12 @@ SELECT affiliate.drain(100);
 SELECT results_eq($$SELECT * FROM pg_temp.net() WHERE subject_id = '2'$$, $$VALUES ('2', 5::numeric)$$, 'and settled');
 SELECT is_empty($$SELECT * FROM affiliate.pending_input WHERE kind = 'attached'$$, 'nothing is kept');
 SELECT is_empty($$SELECT * FROM affiliate.verify()$$, 'verify() finds nothing');
+-- what cannot even be read
+CREATE TABLE firm.texts (shop text, no integer, amount text, PRIMARY KEY (shop, no));
+SELECT affiliate.attach('firm.texts', 'transaction', '{"transaction_id": "shop || no", "customer_id": "no", "amount": "amount::numeric", "status": "''paid''"}');
+INSERT INTO firm.texts VALUES ('x', 1, '10'), ('y', 2, '1o'), ('z', 3, '30');
+SELECT results_eq($$SELECT problem, fact_key, detail FROM affiliate.reconcile('firm.texts:transaction')$$,
+    $$VALUES ('missing', 'x1', NULL), ('missing', 'z3', NULL), ('unreadable', NULL, '22P02: invalid input syntax for type numeric: "1o"; the row is "2""y"')$$, 'is named');
 -- while a backfill is on its way, each UPDATE is news: one that changes nothing may move the row to where has been read already
 CREATE TABLE firm.many (id integer PRIMARY KEY, cents integer, note text) WITH (autovacuum_enabled = false);
 INSERT INTO firm.many SELECT g, 100, repeat('x', 200) FROM generate_series(1001, 1400) AS g;
@@ -47,5 +53,18 @@ SELECT affiliate._backfill_begin('firm.many:transaction');
 SELECT affiliate._backfill_step('firm.many:transaction', 1);
 UPDATE firm.many SET cents = cents WHERE id = 1399;
 SELECT is((SELECT count(*) FROM affiliate.transaction WHERE transaction_id = '1399'), 1::bigint, 'is news while a backfill runs');
+
+-- what shall never become a fact
+INSERT INTO firm.payments (id, user_id, total_cents, state) VALUES (90, 9, 100, 'no word');
+SELECT affiliate.drain(100);
+SELECT throws_ok($$SELECT affiliate.discard(input_id, ' ') FROM affiliate.pending_input$$, 'AF033', NULL, 'discard() wants a reason');
+SELECT lives_ok($$SELECT affiliate.discard(input_id, 'a test') FROM affiliate.pending_input$$, 'and drops a rejected row');
+SELECT is_empty($$SELECT * FROM affiliate.pending_input WHERE kind = 'attached'$$, 'for good');
+SELECT is((SELECT detail #>> '{after,id}' || ' ' || (detail ->> 'reason') FROM affiliate.audit_log WHERE action = 'discard'), '90 a test', 'with a trace');
+SELECT throws_ok($$SELECT affiliate.discard(-1, 'x')$$, 'AF033', NULL, 'there must be one');
+
+-- several programs
+INSERT INTO affiliate.program (program_id, currency) VALUES ('second', 'EUR');
+SELECT throws_ok($$SELECT affiliate.attach('firm.payments', 'customer', '{"customer_id": "user_id"}')$$, 'AF050', 'the mapping of a customer does not say program_id', 'then it must be said which');
 SELECT * FROM finish();
 ROLLBACK;

@@ -1,6 +1,6 @@
 -- What cannot become a fact at once is kept as it was, and the drain takes it up in the order in which it came.
 BEGIN;
-SELECT plan(23);
+SELECT plan(27);
 \ir _firm.sql
 SELECT affiliate.attach('firm.payments', 'transaction', columns => pg_temp.mapping(), filter => 'total_cents <> 0');
 CREATE VIEW pg_temp.kept AS SELECT input_id, state, payload ->> 'operation' AS operation, payload -> 'after' ->> 'id' AS id, reason FROM affiliate.pending_input WHERE kind = 'attached';
@@ -48,6 +48,11 @@ SELECT affiliate.drain(100);
 SELECT results_eq($$SELECT customer_id, subject_id, evidence #>> '{row,amount}' FROM affiliate.review_case WHERE kind = 'row_deleted'$$,
     $$VALUES ('7' COLLATE "C", '1' COLLATE "C", '100')$$, 'a deleted row is reviewed if it was a fact');
 SELECT is((SELECT count(*) FROM affiliate.transaction), 3::bigint, 'which stays');
+INSERT INTO firm.payments (id, user_id, total_cents) VALUES (6, 6, 0), (7, 6, 700);
+WITH deleted AS (DELETE FROM firm.payments WHERE id IN (6, 7) RETURNING *) SELECT count(*) FROM deleted;
+INSERT INTO firm.payments (id, user_id, total_cents) VALUES (7, 6, 700);
+SELECT affiliate.drain(100);
+SELECT is_empty($$SELECT * FROM affiliate.review_case WHERE subject_id = '7'$$, 'one that comes back was not deleted, whatever the filter says of its neighbours');
 TRUNCATE firm.payments;
 SELECT affiliate.drain(100);
 SELECT results_eq($$SELECT subject_id, severity FROM affiliate.review_case WHERE kind = 'table_truncated'$$, $$VALUES ('firm.payments:transaction' COLLATE "C", 'high')$$, 'so is TRUNCATE');
@@ -73,5 +78,11 @@ SELECT results_eq($$SELECT reason FROM pg_temp.kept WHERE id = '11'$$, $$VALUES 
 SELECT affiliate.drain(100);
 SELECT results_eq($$SELECT state, reason FROM pg_temp.kept WHERE id = '11'$$,
     $$VALUES ('rejected', 'AF051: column "coupon" of attached table firm.receipts is not what it was')$$, 'with a code');
+SELECT is(affiliate.attach('firm.receipts', 'transaction', pg_temp.mapping() - 'coupon_codes' || '{"amount": "cents / 100.0"}'), 'firm.payments:transaction', 'attached again it is the same attachment');
+SELECT affiliate.replay('firm.payments:transaction');
+SELECT is_empty($$SELECT reason FROM pg_temp.kept WHERE id = '11'$$, 'and replay() takes up what was kept');
+ALTER TABLE firm.receipts RENAME TO incomes;
+SELECT affiliate.attach('firm.incomes', 'transaction', pg_temp.mapping() - 'coupon_codes' || '{"amount": "cents / 100.0"}');
+SELECT is((SELECT count(*) FROM affiliate.attachment), 1::bigint, 'however often the table is renamed');
 SELECT * FROM finish();
 ROLLBACK;

@@ -1,6 +1,6 @@
 -- Each kind of row: customers, accounts, clicks, refunds and disputes that name only the transaction, events. And one date only.
 BEGIN;
-SELECT plan(15);
+SELECT plan(17);
 \ir _firm.sql
 INSERT INTO affiliate.link (link_id, program_no, affiliate_no) VALUES ('ann-link', 91, 91);
 CREATE TABLE firm.users (id integer PRIMARY KEY, email text, country text, created_at timestamptz NOT NULL);
@@ -56,6 +56,14 @@ INSERT INTO firm.refunds VALUES ('e', NULL, 1000, '2025-06-15 11:55+00');
 SELECT affiliate.drain(1000);
 SELECT results_eq($$SELECT state, reason, attempts, due_at FROM affiliate.pending_input WHERE payload #>> '{after,id}' = 'e'$$,
     $$VALUES ('waiting', 'AF052: the sale null has not arrived', 1, timestamptz '2025-06-15 12:00:10+00')$$, 'one without is tried again later');
+-- nothing but keys
+CREATE TABLE firm.names (name text PRIMARY KEY, login text);
+SELECT affiliate.attach('firm.names', 'customer', '{"customer_id": "name"}');
+SELECT affiliate.attach('firm.names', 'account', '{"customer_id": "name", "account_id": "login"}');
+INSERT INTO firm.names VALUES ('nina', 'n1'), ('7', 'n2');
+SELECT results_eq($$SELECT customer_id, account_id FROM affiliate.account WHERE account_id LIKE 'n_' ORDER BY 2$$,
+    $$VALUES ('nina' COLLATE "C", 'n1' COLLATE "C"), ('7', 'n2')$$, 'a mapping of keys alone');
+SELECT is_empty($$SELECT * FROM affiliate.reconcile('firm.names:customer') WHERE problem <> 'gone'$$, 'also where the fact is there already');
 SELECT is_empty('SELECT * FROM affiliate.verify()', 'verify() finds nothing');
 SELECT * FROM finish();
 ROLLBACK;

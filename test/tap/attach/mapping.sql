@@ -1,6 +1,6 @@
 -- Mappings are checked when a table is attached.
 BEGIN;
-SELECT plan(25);
+SELECT plan(28);
 \ir _firm.sql
 CREATE FUNCTION pg_temp.attach(field text, expression text) RETURNS text LANGUAGE sql AS $$
     SELECT affiliate.attach('firm.payments', 'transaction', pg_temp.mapping() || jsonb_build_object(field, expression))
@@ -38,6 +38,10 @@ SELECT is(pg_temp.refusal($$SELECT pg_temp.attach('amount', 'sum(total_cents)')$
     'AF050 | the mapping of "amount" cannot be used: it is not about one row | Aggregates, window functions and functions that return sets belong into a subquery.', 'an aggregate');
 SELECT is(pg_temp.refusal($$SELECT pg_temp.attach('amount', 'state')$$),
     'AF050 | the mapping of "amount" cannot be used: it is a text and must be a numeric | Cast it, for example (..)::numeric.', 'a wrong type');
+SELECT is(pg_temp.refusal($$SELECT pg_temp.attach('coupon_codes', 'coupon')$$),
+    'AF050 | the mapping of "coupon_codes" cannot be used: it is a text and must be a text[] | Make a list of it, for example ARRAY[..] or string_to_array(.., '','').', 'a list');
+SELECT is(pg_temp.refusal($$SELECT affiliate.attach('firm.payments', 'refund', '{"transaction_id": "id", "original_transaction_id": "payment"}')$$),
+    'AF050 | the mapping of "original_transaction_id" cannot be used: column "payment" does not exist at character 1 | Expressions are over the columns of the row.', 'the field is one of those that were given');
 SELECT is(pg_temp.refusal($$SELECT pg_temp.attach('amount', 'public.price(user_id)')$$),
     'AF050 | the mapping of "amount" cannot be used: it calls a volatile function | What it gives must depend on the row: functions have to be declared IMMUTABLE or STABLE.', 'a volatile function');
 SELECT is(pg_temp.refusal($$SELECT pg_temp.attach('ordered_at', 'created_at::timestamp')$$),
@@ -51,14 +55,16 @@ SELECT is(pg_temp.refusal($$SELECT affiliate.attach('firm.payments', 'dispute', 
     'AF050 | the mapping of a dispute does not say transaction_id or ref_external_id | Add it to columns, as an SQL expression over the row.', 'one of two');
 SELECT is(pg_temp.refusal($$SELECT affiliate.attach('firm.payments', 'transaction', pg_temp.mapping(), filter => 'user_id')$$),
     'AF050 | the mapping of "filter" cannot be used: it is a integer and must be a boolean | Cast it, for example (..)::boolean.', 'a filter that is none');
-SELECT is(pg_temp.refusal($$SELECT pg_temp.attach('status', 'word(state)')$$) LIKE 'AF050 | the mapping of "status" cannot be used: function word(text) does not exist at character 1 |%', true, 'names are not looked up in the path');
+SELECT is(pg_temp.refusal($$SELECT pg_temp.attach('status', 'word(state)')$$) LIKE 'AF050 | the mapping of "status" cannot be used: function word(text) does not exist at character 1 | Names are looked up in pg_catalog only: write others with their schema.', true, 'names are not looked up in the path');
 SELECT is(pg_temp.refusal($$SELECT pg_temp.attach('status', 'firm.word(state)')$$),
     'AF050 | the mapping of "status" cannot be used: permission denied for schema firm at character 1 | Mappings are evaluated as role affiliate_mapping: grant it what they use.', 'rights');
 GRANT USAGE ON SCHEMA firm TO affiliate_mapping;
 SELECT is(pg_temp.refusal($$SELECT pg_temp.attach('status', 'firm.word(state)')$$),
-    '42501 | permission denied for function word | ', 'rights on the function');
+    '42501 | permission denied for function word | Mappings are evaluated as role affiliate_mapping: grant it what they use.', 'rights on the function');
 GRANT EXECUTE ON FUNCTION firm.word(text) TO affiliate_mapping;
 SELECT is(pg_temp.refusal($$SELECT pg_temp.attach('status', 'firm.word(state)')$$), 'accepted', 'granted');
+SELECT is(pg_temp.refusal($$SELECT pg_temp.attach('customer_id', '(SELECT u.public_id FROM firm.users AS u WHERE u.id = payments.user_id)')$$),
+    '42501 | permission denied for table users | Mappings are evaluated as role affiliate_mapping: grant it what they use.', 'rights on another table');
 GRANT SELECT ON firm.users TO affiliate_mapping;
 SELECT is(pg_temp.refusal($$SELECT pg_temp.attach('customer_id', '(SELECT u.public_id FROM firm.users AS u WHERE u.id = payments.user_id)')$$), 'accepted', 'another table');
 INSERT INTO firm.users VALUES (7, 'cus_7');

@@ -1,6 +1,6 @@
 -- Kept rows and rows that become facts at once: states of one row in the order in which they came.
 BEGIN;
-SELECT plan(9);
+SELECT plan(11);
 \ir _firm.sql
 CREATE VIEW pg_temp.amounts AS SELECT transaction_id, trim_scale(amount) AS amount FROM affiliate.transaction;
 -- the primary key changes, what the fact is known by does not
@@ -43,6 +43,8 @@ INSERT INTO firm.refunds VALUES ('s', 'a', 5);
 INSERT INTO firm.orders VALUES (3, 'z', 9);
 CREATE VIEW pg_temp.kept AS SELECT input_key, payload #>> '{after,cents}' AS cents, attempts FROM affiliate.pending_input ORDER BY input_id;
 SELECT results_eq('SELECT * FROM pg_temp.kept', $$VALUES ('firm.refunds:refund "r"' COLLATE "C", '1', 1), ('firm.refunds:refund "r"', '2', 0), ('firm.refunds:refund "r"', '3', 0)$$, 'a refund and its later states wait');
+SELECT results_eq($$SELECT attempts, due_at FROM affiliate.waiting WHERE what = 'input' ORDER BY attempts DESC LIMIT 1$$,
+    $$VALUES (1, timestamptz '2025-06-15 12:00:10+00')$$, 'affiliate.waiting says when it is looked at again');
 SELECT affiliate.drain(1);
 SELECT is((SELECT count(*) FROM pg_temp.kept), 3::bigint, 'until it is due');
 SET LOCAL pg_affiliate.now = '2025-06-15 12:00:20+00';
@@ -53,5 +55,16 @@ SELECT affiliate.drain(1);
 SELECT is((SELECT amount FROM pg_temp.amounts WHERE transaction_id = 'r'), 3::numeric, 'and they come behind it');
 SELECT is_empty('SELECT * FROM pg_temp.kept', 'nothing is kept any more');
 SELECT is_empty($$SELECT * FROM affiliate.reconcile('firm.refunds:refund')$$, 'the facts are what the table says');
+
+-- rows that would be done together with one that is put off wait with it, and so do their later states
+INSERT INTO firm.refunds VALUES ('u', 'a', 1);
+SET LOCAL pg_affiliate.mode = 'queue';
+INSERT INTO firm.refunds VALUES ('t', 'nothing yet', 1);
+UPDATE firm.refunds SET cents = 2 WHERE id IN ('t', 'u');
+UPDATE firm.refunds SET cents = 3 WHERE id = 'u';
+SET LOCAL pg_affiliate.mode = 'on';
+SELECT affiliate.drain(100);
+SELECT affiliate.drain(100);
+SELECT is((SELECT amount FROM pg_temp.amounts WHERE transaction_id = 'u'), 3::numeric, 'the last state comes last');
 SELECT * FROM finish();
 ROLLBACK;

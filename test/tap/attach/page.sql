@@ -1,6 +1,7 @@
 -- The SQL of docs/attach.md, from its top to its end. What commits (CALL backfill) is done by reconcile() here: sql/tables.sql has it.
 BEGIN;
 \ir _firm.sql
+INSERT INTO affiliate.coupon (program_no, code, affiliate_no) VALUES (91, 'ANNA10', 91);
 \set attach `cat docs/attach.md`
 CREATE TEMP TABLE statement AS
 SELECT row_number() OVER (ORDER BY b.no, s.no) AS no, regexp_replace(s.text, 'CALL affiliate.backfill\((.*)\)', 'SELECT * FROM affiliate.reconcile(\1, repair => true)') AS text

@@ -1,6 +1,6 @@
 -- Partitioned tables, children, odd names, other ways to write; and what cannot be attached.
 BEGIN;
-SELECT plan(22);
+SELECT plan(26);
 \ir _firm.sql
 CREATE TABLE firm."Odd ""Payments""" ("Id" integer, "user" integer, "Total Cents" integer, "when" timestamptz DEFAULT '2025-06-15 10:00+00',
     euros numeric GENERATED ALWAYS AS ("Total Cents" / 100.0) STORED, coupon text DEFAULT 'ANN', PRIMARY KEY ("Id", "when")) PARTITION BY RANGE ("when");
@@ -27,6 +27,13 @@ SELECT is((SELECT amount FROM affiliate.transaction WHERE transaction_id = '3'),
 UPDATE firm."Odd ""Payments""" SET "when" = '2024-06-01' WHERE "Id" = 1;
 SELECT affiliate.drain(100);
 SELECT is_empty($$SELECT * FROM affiliate.review_case WHERE kind = 'row_deleted'$$, 'a row that moves between partitions is not deleted');
+
+SELECT results_eq($$SELECT source_row ->> 'Id', fact ->> 'amount' FROM affiliate.preview('firm.Odd "Payments":transaction')$$, $$VALUES ('1', '10')$$, 'preview() looks into a leaf');
+CREATE TABLE firm.leafless (id integer) PARTITION BY RANGE (id);
+SELECT affiliate.attach('firm.leafless', 'customer', '{"customer_id": "id"}');
+SELECT is_empty($$SELECT * FROM affiliate.preview('firm.leafless:customer')$$, 'where there is one');
+SELECT affiliate.detach('firm.leafless:customer');
+DELETE FROM affiliate.attachment WHERE attachment_id = 'firm.leafless:customer';
 
 -- row_always: row triggers, which PostgreSQL clones to the leaves
 SELECT affiliate.attach('firm."Odd ""Payments"""', 'transaction', pg_temp.odd_mapping(), capture => 'row_always');
@@ -69,6 +76,8 @@ SELECT throws_ok($$SELECT affiliate.attach('affiliate.customer', 'customer', '{}
 SELECT throws_ok($$SELECT affiliate.detach('nothing')$$, 'AF053', 'attachment "nothing" does not exist', 'no such attachment');
 SELECT throws_ok($$SELECT affiliate.attach('firm.base', 'sale', '{}')$$, 'AF033', 'invalid value for argument "kind": "sale"', 'no such kind');
 DROP TABLE firm.base CASCADE;
+SELECT throws_ok($$SELECT * FROM affiliate.preview('firm.base:transaction')$$, 'AF053', 'the table of attachment "firm.base:transaction" is gone', 'preview() of a table that is gone');
+SELECT throws_ok($$SELECT * FROM affiliate.reconcile('firm.base:transaction')$$, 'AF053', 'the table of attachment "firm.base:transaction" is gone', 'reconcile() as well');
 SELECT affiliate.drain(100);
 SELECT is_empty($$SELECT * FROM affiliate.verify() WHERE code <> 'trigger'$$, 'verify() finds nothing');
 SELECT * FROM finish();

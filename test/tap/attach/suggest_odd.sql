@@ -175,9 +175,9 @@ SELECT lives_ok($$SELECT pg_temp.run(affiliate.attach_suggest('odd.stripe_disput
 -- nothing for us
 CREATE TABLE odd.messages (id integer, body text);
 CREATE TABLE odd.nothing ();
-SELECT is(affiliate.attach_suggest('odd.messages'), $expected$-- odd.messages is none of transaction, refund, dispute, customer, account, click, event: nothing to attach.
+SELECT is(affiliate.attach_suggest('odd.messages'), $expected$-- odd.messages looks like none of transaction, refund, dispute, customer, account, click, event. Where it is one, map it by hand.
 -- None of its columns is like one of theirs.$expected$, 'nothing like ours');
-SELECT is(affiliate.attach_suggest('odd.nothing'), $expected$-- odd.nothing is none of transaction, refund, dispute, customer, account, click, event: nothing to attach.
+SELECT is(affiliate.attach_suggest('odd.nothing'), $expected$-- odd.nothing looks like none of transaction, refund, dispute, customer, account, click, event. Where it is one, map it by hand.
 -- None of its columns is like one of theirs.$expected$, 'no columns');
 SELECT is(affiliate.attach_suggest(NULL), NULL, 'nothing asked');
 

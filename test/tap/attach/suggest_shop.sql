@@ -54,7 +54,7 @@ SELECT results_eq($$SELECT * FROM pg_temp.foreign_words()$$, ARRAY['backorder'],
 SELECT results_eq($$SELECT transaction_id, status, currency FROM filled_transaction WHERE transaction_id IN ('5', '6', '8', '9', '14', '29') ORDER BY transaction_id::integer$$,
     $$VALUES ('5' COLLATE "C", 'completed' COLLATE "C", 'EUR' COLLATE "C"), ('6', 'cancelled', 'EUR'), ('8', 'refunded', 'EUR'), ('9', 'completed', 'EUR'), ('14', 'completed', 'JPY'), ('29', 'pending', 'EUR')$$, 'words');
 
-SELECT is(affiliate.attach_suggest('shop.order_items'), $expected$-- shop.order_items is none of transaction, refund, dispute, customer, account, click, event: nothing to attach.
+SELECT is(affiliate.attach_suggest('shop.order_items'), $expected$-- shop.order_items looks like none of transaction, refund, dispute, customer, account, click, event. Where it is one, map it by hand.
 -- Its rows seem to be parts of rows of shop.orders, by order_id.
 -- Nearest is transaction, but it lacks amount: no column holds an amount.$expected$, 'shop.order_items');
 SELECT lives_ok($$SELECT pg_temp.run(affiliate.attach_suggest('shop.order_items'))$$, 'comments run too');

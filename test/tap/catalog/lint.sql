@@ -30,7 +30,7 @@ SELECT is_empty($$SELECT signature FROM own_function WHERE lanname = 'sql' AND (
 
 SELECT set_eq($$SELECT proname::text FROM own_function WHERE prosecdef$$,
  '{adjust,adjust_approve,adjust_reject,reassign,review_close,release,forfeit,record_payment,_drain_failed,
-       owner_of,attribute,quote_commission,rollup_refresh,rollup_rebuild,_rollup_failed,replay,_take_up_kept,_drop_superseded}'::text[], 'the functions that run with the owner''s rights');
+       owner_of,attribute,quote_commission,rollup_refresh,rollup_rebuild,_rollup_failed,replay,_take_up_kept,_drop_superseded,discard}'::text[], 'the functions that run with the owner''s rights');
 SELECT is_empty($$SELECT relname FROM own_relation AS c WHERE relkind = 'v' AND NOT coalesce('security_invoker=true' = ANY (reloptions), false)$$,
     'views run with the rights of the reader');
 
