@@ -202,7 +202,7 @@ NamedRows map_rows(PreparedText &mapping, const FirmRows &rows) {
 
 namespace {
 
-std::uint64_t write(Attachment &attachment, PreparedText &statement, const FirmRows &rows) {
+Written write(Attachment &attachment, PreparedText &statement, const FirmRows &rows) {
     Oid const fact = attachment.fact;
     if (!call([fact] { return take_lock(fact, RowExclusiveLock); })) refuse_to_wait();
     NamedRows mapped = map_rows(attachment.mapping, rows);
@@ -213,16 +213,16 @@ std::uint64_t write(Attachment &attachment, PreparedText &statement, const FirmR
     int const result = call([plan] { return SPI_execute_plan(plan, nullptr, nullptr, false, 0); });
     if (result != SPI_OK_INSERT)
         throw core::Error("XX000", "unexpected result of the statement of an attached table", SPI_result_code_string(result));
-    std::uint64_t const written = SPI_processed;
+    Written const result_of{static_cast<std::uint64_t>(tuplestore_tuple_count(mapped.store())), SPI_processed};
     session.close();
     mapped.close();
-    return written;
+    return result_of;
 }
 
 } // namespace
 
-std::uint64_t write_facts(Attachment &attachment, const FirmRows &rows) { return write(attachment, attachment.write, rows); }
-std::uint64_t claim_facts(Attachment &attachment, const FirmRows &rows) { return write(attachment, attachment.claim, rows); }
+Written write_facts(Attachment &attachment, const FirmRows &rows) { return write(attachment, attachment.write, rows); }
+Written claim_facts(Attachment &attachment, const FirmRows &rows) { return write(attachment, attachment.claim, rows); }
 
 /// _attached_changed(relation, waits): every session reads anew what is attached to the table. With `waits`, those that are
 /// writing to it have ended then.

@@ -119,9 +119,13 @@ private:
 
 /// Runs a mapping over the rows, inside of an InMapping. The result is closed by the caller.
 NamedRows map_rows(PreparedText &mapping, const FirmRows &rows);
-/// Makes facts of the rows, inside of an InMapping. Returns how many were written or changed.
-std::uint64_t write_facts(Attachment &attachment, const FirmRows &rows);
+/// How many facts a mapping gave, and how many of them were written or changed.
+struct Written {
+    std::uint64_t mapped, written;
+};
+/// Makes facts of the rows, inside of an InMapping.
+Written write_facts(Attachment &attachment, const FirmRows &rows);
 /// The same for those that are missing. The others are locked: what the firm writes from now on of any of them is kept.
-std::uint64_t claim_facts(Attachment &attachment, const FirmRows &rows);
+Written claim_facts(Attachment &attachment, const FirmRows &rows);
 
 } // namespace affiliate::pg

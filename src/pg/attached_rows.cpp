@@ -237,7 +237,7 @@ AFFILIATE_FUNCTION(affiliate_load_rows) {
     SpiSession session;
     FoundRows found;
     found.read(query, relation.get());
-    std::uint64_t written = 0;
+    Written total{0, 0};
     std::vector<Rejected> rejected;
     {
         Enclosed const at_leisure(0, true);
@@ -249,23 +249,25 @@ AFFILIATE_FUNCTION(affiliate_load_rows) {
                 InMapping in_mapping;
                 FirmRows rows(relation.get());
                 add_all(found.rows, begin, end, rows);
-                std::uint64_t const count = how(mapping, rows);
+                Written const some = how(mapping, rows);
                 rows.close();
                 in_mapping.restore();
-                written += count;
+                total = {total.mapped + some.mapped, total.written + some.written};
             };
             do_halves(0, found.rows.size(), make_some, rejected);
         };
         make_facts(claim_facts);
-        found.read(query, relation.get(), true);
-        make_facts(write_facts);
+        if (total.written < total.mapped) { // facts that were there may be of later states by now
+            found.read(query, relation.get(), true);
+            make_facts(write_facts);
+        }
     }
     if (!rejected.empty()) keep_rejected(id, relation.get(), found.rows, rejected);
     session.close();
     relation.close();
     return make_jsonb(core::JsonObject()
                           .add("rows", static_cast<int>(found.rows.size()))
-                          .add("written", static_cast<int>(written))
+                          .add("written", static_cast<int>(total.written))
                           .add("rejected", static_cast<int>(rejected.size()))
                           .text());
 }
