@@ -119,7 +119,7 @@ disturb_changes() {
         changing 'DROP INDEX IF EXISTS firm.extra'
         LOCK_TIMEOUT=5000 changing 'CREATE INDEX CONCURRENTLY extra ON firm.payments (user_id)'
         changing 'ANALYZE firm.payments, firm.refunds, affiliate.pending_input, affiliate.transaction'
-        changing 'REINDEX TABLE CONCURRENTLY firm.payments'
+        LOCK_TIMEOUT=5000 changing 'REINDEX TABLE CONCURRENTLY firm.payments'
         changing 'ALTER TABLE firm.disputes ADD CHECK (cents > 0) NOT VALID'
         changing 'ALTER TABLE firm.payments DROP COLUMN extra'
         changing 'REINDEX TABLE affiliate.pending_input'
