@@ -3,10 +3,11 @@
 // reconcile). A row that cannot become one harms no other.
 #include "core/json.hpp"
 #include "pg/attached.hpp"
-#include "pg/attached_image.hpp"
+#include "pg/kept_rows.hpp"
 #include "pg/relation_lock.hpp"
 #include "pg/settings.hpp"
 #include "pg/settle.hpp"
+#include "pg/stored_rows.hpp"
 
 #include "pg/postgres.hpp"
 
@@ -175,18 +176,17 @@ void keep_rejected(const std::string &id, Relation relation, const std::vector<D
     ImageSettings settings(relation);
     SpiSession session;
     KeptRows kept(id, relation);
-    TupleDesc const descriptor = RelationGetDescr(relation);
-    TupleTableSlot *const slot = call([descriptor] { return MakeSingleTupleTableSlot(descriptor, &TTSOpsVirtual); });
+    RowSlot slot(relation);
     std::vector<std::string> keys;
     for (const Rejected &row : rejected) {
-        Datum const value = rows[row.index];
-        call([slot, value] { ExecStoreHeapTupleDatum(value, slot); });
-        keys.push_back(kept.input_key(slot));
-        kept.add("insert", nullptr, slot, "rejected", (row.code + ": " + row.message).c_str());
+        slot.put(rows[row.index]);
+        keys.push_back(kept.input_key(slot.get()));
+        kept.add("insert", nullptr, slot.get(), "rejected", (row.code + ": " + row.message).c_str());
     }
-    if (kept.size() > 0) kept.write();
+    kept.write();
+    kept.close();
     forget_same(keys);
-    call([slot] { ExecDropSingleTupleTableSlot(slot); });
+    slot.close();
     session.close();
     settings.restore();
     owner.restore();
@@ -288,14 +288,10 @@ std::vector<std::string> ask(const std::string &query, const NamedRows &rows) {
 
 /// The primary key of a row, for people; empty where there is none.
 std::string name_of(Relation relation, Datum row) {
-    TupleDesc const descriptor = RelationGetDescr(relation);
-    TupleTableSlot *const slot = call([descriptor, row] {
-        TupleTableSlot *const made = MakeSingleTupleTableSlot(descriptor, &TTSOpsVirtual);
-        ExecStoreHeapTupleDatum(row, made);
-        return made;
-    });
-    std::string const name = RowImages(relation).key(slot);
-    call([slot] { ExecDropSingleTupleTableSlot(slot); });
+    RowSlot slot(relation);
+    slot.put(row);
+    std::string const name = RowImages(relation).key(slot.get());
+    slot.close();
     return name;
 }
 
@@ -400,17 +396,13 @@ constexpr const char *kUndone = "AF000"; // never seen: undoes what was tried
 
 /// What would become of one row. Nothing of it stays.
 std::string preview(const std::string &id, Relation relation, Datum row) {
-    TupleDesc const descriptor = RelationGetDescr(relation);
-    TupleTableSlot *const slot = call([descriptor, row] {
-        TupleTableSlot *const made = MakeSingleTupleTableSlot(descriptor, &TTSOpsVirtual);
-        ExecStoreHeapTupleDatum(row, made);
-        return made;
-    });
+    RowSlot slot(relation);
+    slot.put(row);
     core::JsonObject result;
     ImageSettings settings(relation);
-    result.add_json("row", RowImages(relation).image(slot));
+    result.add_json("row", RowImages(relation).text(slot.get()));
     settings.restore();
-    call([slot] { ExecDropSingleTupleTableSlot(slot); });
+    slot.close();
     std::string const facts = compare_with_facts(
         id, relation, 1, true, [row](std::size_t, std::size_t, FirmRows &rows) { rows.add(row); }, [](std::size_t) { return std::string(); });
     result.add_json("facts", facts);

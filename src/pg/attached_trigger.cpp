@@ -6,11 +6,12 @@
 #include <string_view>
 
 #include "pg/attached.hpp"
-#include "pg/attached_image.hpp"
 #include "pg/attached_order.hpp"
 #include "pg/fact_row.hpp"
 #include "pg/index_read.hpp"
+#include "pg/kept_rows.hpp"
 #include "pg/relation_lock.hpp"
+#include "pg/sequence.hpp"
 #include "pg/settings.hpp"
 #include "pg/settle.hpp"
 
@@ -23,7 +24,25 @@ namespace {
 constexpr std::size_t kAtOnceFirst = 1000;     // rows made facts by one statement of ours, where time is limited; then twice as many
 constexpr std::size_t kKeptAtOnce = 1000;      // rows kept by one insert
 constexpr std::size_t kLookedUpMost = 1000;    // rows that are asked about, and kept ones that they are compared with
-constexpr core::Duration kLockWaitMax = 50'000; // microseconds, where the budget is unlimited
+constexpr core::Duration kWaitMax = 50'000; // microseconds, for keeping rows, and for facts where the budget is unlimited
+constexpr core::Duration kWaitMin = 10'000; // for what is tried when the budget has been used up
+
+/// Until when one call of the trigger may go on, and wait for locks that others hold.
+class Patience {
+public:
+    /// When to begin nothing more; 0 = no limit.
+    core::Time deadline() const noexcept { return deadline_; }
+    core::Time facts_wait_until() const noexcept { return end_; }
+    /// A moment is left in any case: who extends a table makes others wait for it.
+    core::Time keeping_waits_until() const {
+        core::Time const now = GetCurrentTimestamp();
+        return std::clamp(end_, now + kWaitMin, now + kWaitMax);
+    }
+
+private:
+    core::Time deadline_ = inline_deadline();
+    core::Time end_ = deadline_ != 0 ? deadline_ : GetCurrentTimestamp() + kWaitMax;
+};
 
 const char *operation_of(const TriggerData &data) {
     if (TRIGGER_FIRED_BY_INSERT(data.tg_event)) return "insert";
@@ -94,6 +113,7 @@ public:
             if (column == 0 || differs(before(), after(), column)) return true;
         return false;
     }
+    bool is_delete() const { return TRIGGER_FIRED_BY_DELETE(data_.tg_event); }
     bool is_update() const { return TRIGGER_FIRED_BY_UPDATE(data_.tg_event); }
     /// Whether any of the rows is news.
     bool is_news(const std::vector<int> &columns) {
@@ -132,39 +152,33 @@ std::vector<int> all_columns(Relation relation) {
 
 // Keeping --------------------------------------------------------------------------------------------------------
 
-/// Keeps the rows that are left in `changes`, but for those that have not changed in any of the columns.
-void keep(const std::string &id, Changes &changes, const std::vector<int> &columns, const char *reason) {
-    NeverWait const never_wait;
-    WaitAtMost const net(GetCurrentTimestamp() + kLockWaitMax);
-    KeptRows::lock();
-    for (bool is_done = false; !is_done;) {
-        AsOwner owner(SECURITY_RESTRICTED_OPERATION);
-        ImageSettings settings(changes.relation());
-        SpiSession session; // its memory is freed for each batch
-        KeptRows kept(id, changes.relation());
-        while (kept.size() < kKeptAtOnce && !is_done) {
-            is_done = !changes.next();
-            if (!is_done && changes.has_changed(columns))
-                kept.add(changes.operation(), changes.before(), changes.after(), "waiting", reason);
-        }
-        if (kept.size() > 0) kept.write();
-        session.close();
-        settings.restore();
-        owner.restore();
-    }
+/// Adds the next of the changes, but for rows that have not changed in any of the columns. Whether there are more.
+bool add(KeptRows &kept, Changes &changes, const std::vector<int> &columns, const char *reason) {
+    AsOwner owner(SECURITY_RESTRICTED_OPERATION);
+    ImageSettings settings(changes.relation());
+    bool is_more = true;
+    while (kept.size() < kKeptAtOnce && (is_more = changes.next()))
+        if (changes.has_changed(columns)) kept.add(changes.operation(), changes.before(), changes.after(), "waiting", reason);
+    settings.restore();
+    owner.restore();
+    return is_more;
 }
 
-void keep_truncate(const std::string &id, Relation relation) {
-    NeverWait const never_wait;
-    WaitAtMost const net(GetCurrentTimestamp() + kLockWaitMax);
-    KeptRows::lock();
-    AsOwner owner(SECURITY_RESTRICTED_OPERATION);
-    SpiSession session;
-    KeptRows kept(id, relation);
+bool add_truncate(KeptRows &kept) {
     kept.add("truncate", nullptr, nullptr, "waiting", "TRUNCATE");
-    kept.write();
-    session.close();
-    owner.restore();
+    return false;
+}
+
+/// Keeps what `add` adds, again and again, until that says that there is no more. Waits for no lock on a table.
+template <class Add> void keep(const std::string &id, Relation relation, core::Time waits_until, Add add) {
+    NeverWait const never_wait;
+    WaitAtMost const net(waits_until);
+    for (bool is_more = true; is_more;) {
+        KeptRows kept(id, relation);
+        is_more = add(kept);
+        kept.write();
+        kept.close();
+    }
 }
 
 // At once --------------------------------------------------------------------------------------------------------
@@ -218,8 +232,8 @@ void fill(FirmRows &rows, std::size_t most, Changes &changes, const Attachment &
 }
 
 /// Makes the rows facts. Returns nullptr, or why it did not begin. What is left when the budget is used up is kept.
-const char *make_facts(Attachment &attachment, Changes &changes) {
-    core::Time const deadline = inline_deadline();
+const char *make_facts(Attachment &attachment, Changes &changes, const Patience &patience) {
+    core::Time const deadline = patience.deadline();
     if (const char *const why = why_not_inline()) return why;
     InMapping mapping;
     if (is_any_kept(attachment.id, changes)) return mapping.restore(), "earlier rows wait";
@@ -229,7 +243,8 @@ const char *make_facts(Attachment &attachment, Changes &changes) {
         if (rows.size() > 0) write_facts(attachment, rows);
         if (rows.size() < most) break;
         if (is_over(deadline)) {
-            keep(attachment.id, changes, attachment.mapped, "inline budget");
+            keep(attachment.id, changes.relation(), patience.keeping_waits_until(),
+                 [&](KeptRows &kept) { return add(kept, changes, attachment.mapped, "inline budget"); });
             break;
         }
     }
@@ -239,26 +254,24 @@ const char *make_facts(Attachment &attachment, Changes &changes) {
 }
 
 /// The same, without waiting, as part of a subtransaction.
-const char *make_facts_enclosed(Attachment &attachment, Changes &changes) {
+const char *make_facts_enclosed(Attachment &attachment, Changes &changes, const Patience &patience) {
     NeverWait const never_wait;
-    core::Time const deadline = inline_deadline();
-    Enclosed const enclosed(deadline, true);
-    WaitAtMost const net(deadline != 0 ? deadline : GetCurrentTimestamp() + kLockWaitMax);
-    return make_facts(attachment, changes);
+    Enclosed const enclosed(patience.deadline(), true);
+    WaitAtMost const net(patience.facts_wait_until());
+    return make_facts(attachment, changes, patience);
 }
 
 // Never failing --------------------------------------------------------------------------------------------------
 
 /// Not even kept: counted and logged, once for a transaction. affiliate.reconcile() finds the rows.
-void lose(const std::string &id, const ErrorData &why) {
+void lose(const std::string &id, const ErrorData &why, const Patience &patience) {
     static LocalTransactionId logged = InvalidLocalTransactionId;
+    static Sequence *const counter = new Sequence("attached_rows_lost");
     ErrorData *error = nullptr;
     try_in_subtransaction(
-        [] {
-            WaitAtMost const net(GetCurrentTimestamp() + kLockWaitMax);
-            Oid const sequence =
-                call([] { return get_relname_relid("attached_rows_lost", get_namespace_oid("affiliate", false)); });
-            if (OidIsValid(sequence)) call([sequence] { nextval_internal(sequence, false); });
+        [&patience] {
+            WaitAtMost const net(patience.keeping_waits_until());
+            counter->next();
         },
         &error);
     LocalTransactionId const now = local_transaction_id();
@@ -271,39 +284,50 @@ void lose(const std::string &id, const ErrorData &why) {
     });
 }
 
-/// Runs `f`, which keeps rows, in a subtransaction as long as there may be more of them. Then it is tried in one that is rolled
-/// back, and done without one if it can be done. What others have to look through are the transaction ids that were not rolled
-/// back. The lock is held on to between the two.
-template <class F> bool try_to_keep(F f, ErrorData **error) {
-    if (count_subtransaction()) return try_in_subtransaction(f, error);
-    auto const lock = [] {
-        NeverWait const never_wait;
-        KeptRows::lock();
-    };
-    if (!try_in_subtransaction(lock, error)) return false;
-    bool can_be_done = false;
-    auto const rehearse = [&] {
+/// Whether `f` goes through, in a subtransaction that is rolled back.
+template <class F> bool rehearse(F f, ErrorData **error) {
+    bool is_done = false;
+    auto const play = [&] {
         f();
-        can_be_done = true;
+        is_done = true;
         throw core::Error("AF000", "undone");
     };
-    try_in_subtransaction(rehearse, error);
-    if (can_be_done) f();
-    return can_be_done;
+    try_in_subtransaction(play, error);
+    return is_done;
 }
 
-void keep_or_lose(const std::string &id, Changes &changes, const Attachment *attachment, const char *reason) {
-    std::vector<int> const columns = attachment != nullptr ? attachment->mapped : all_columns(changes.relation());
+/// keep() where a transaction has had its subtransactions of ours: what others have to look through are the transaction ids that
+/// were not rolled back. So it is rehearsed in one that is, and then done in none. Between the two nothing may be looked for that
+/// somebody can take away: what is written to is known, and locked.
+template <class Add>
+bool try_to_keep_without_id(const std::string &id, Relation relation, const Patience &patience, Add add, ErrorData **error) {
+    NeverWait const never_wait;
+    WaitAtMost const net(patience.keeping_waits_until());
+    for (bool is_more = true; is_more;) {
+        std::optional<KeptRows> kept;
+        auto const collect = [&] {
+            kept.emplace(id, relation);
+            is_more = add(*kept);
+        };
+        auto const write = [&] { kept->write(); };
+        if (!try_in_subtransaction(collect, error) || !rehearse(write, error)) return false;
+        if (kept->is_repeatable()) write();
+        else if (!try_in_subtransaction(write, error)) return false;
+        kept->close();
+    }
+    return true;
+}
+
+template <class Add> void keep_or_lose(const std::string &id, Relation relation, const Patience &patience, Add add) {
     ErrorData *error = nullptr;
-    auto const keep_all = [&] {
-        changes.rewind();
-        keep(id, changes, columns, reason);
-    };
-    if (!try_to_keep(keep_all, &error)) lose(id, *error);
+    bool const is_kept = count_subtransaction()
+                             ? try_in_subtransaction([&] { keep(id, relation, patience.keeping_waits_until(), add); }, &error)
+                             : try_to_keep_without_id(id, relation, patience, add, &error);
+    if (!is_kept) lose(id, *error, patience);
 }
 
 /// What is attached, if that can be known without failing; `*why` says why not.
-Attachment *try_to_know(const std::string &id, Oid relation, const char **why) {
+Attachment *try_to_know(const std::string &id, Oid relation, const Patience &patience, const char **why) {
     if (Attachment *const known = known_attachment(id, relation)) return known;
     Attachment *loaded = nullptr;
     ErrorData *error = nullptr;
@@ -311,7 +335,7 @@ Attachment *try_to_know(const std::string &id, Oid relation, const char **why) {
     bool const is_read = try_in_subtransaction(
         [&] {
             NeverWait const never_wait;
-            WaitAtMost const net(GetCurrentTimestamp() + kLockWaitMax);
+            WaitAtMost const net(patience.facts_wait_until());
             loaded = &load_attachment(id, relation);
         },
         &error);
@@ -319,29 +343,41 @@ Attachment *try_to_know(const std::string &id, Oid relation, const char **why) {
     return is_read ? loaded : nullptr;
 }
 
-void take_in(const std::string &id, Changes &changes) {
+/// Makes the rows facts if that can be done now and without failing. Returns nullptr, or why they are to be kept.
+const char *try_to_make_facts(Attachment *attachment, Changes &changes, const Patience &patience) {
+    if (const char *const why = why_not_in_transaction()) return why;
     const char *why = nullptr;
-    Attachment *const attachment = try_to_know(id, RelationGetRelid(changes.relation()), &why);
-    if (why == nullptr) why = why_not_in_transaction();
-    if (attachment != nullptr && !changes.is_news(attachment->mapped)) return;
     ErrorData *error = nullptr;
-    if (why == nullptr && attachment != nullptr && count_subtransaction() &&
-        try_in_subtransaction([&] { why = make_facts_enclosed(*attachment, changes); }, &error) && why == nullptr)
-        return;
-    if (error != nullptr) why = error->message;
-    keep_or_lose(id, changes, attachment, why != nullptr ? why : "many statements in one transaction");
+    if (attachment == nullptr || !count_subtransaction()) return "many statements in one transaction";
+    if (!try_in_subtransaction([&] { why = make_facts_enclosed(*attachment, changes, patience); }, &error)) why = error->message;
+    if (why != nullptr) changes.rewind();
+    return why;
+}
+
+/// What the call of a trigger is for: rows that were inserted or updated, or deleted.
+struct Task {
+    const std::string &id;
+    Attachment *attachment; ///< nullptr where it is not known, `unknown` says why
+    const char *unknown;
+    const std::vector<int> &columns; ///< of which a change is news
+};
+
+void take_in(const Task &task, Changes &changes, const Patience &patience) {
+    if (task.attachment != nullptr && !changes.is_news(task.columns)) return;
+    const char *const why = changes.is_delete() ? "DELETE" : task.unknown != nullptr ? task.unknown : try_to_make_facts(task.attachment, changes, patience);
+    if (why == nullptr) return;
+    keep_or_lose(task.id, changes.relation(), patience, [&](KeptRows &kept) { return add(kept, changes, task.columns, why); });
 }
 
 /// The same where an error is the statement's.
-void take_in_or_raise(const std::string &id, Changes &changes) {
-    Oid const relation = RelationGetRelid(changes.relation());
-    const char *why = why_not_in_transaction();
+void take_in_or_raise(const Task &task, Changes &changes, const Patience &patience) {
+    const char *why = changes.is_delete() ? "DELETE" : why_not_in_transaction();
     if (why == nullptr) {
-        if ((why = make_facts(attachment(id, relation), changes)) == nullptr) return;
+        why = make_facts(attachment(task.id, RelationGetRelid(changes.relation())), changes, patience);
+        if (why == nullptr) return;
         changes.rewind();
     }
-    const Attachment *const known = known_attachment(id, relation);
-    keep(id, changes, known != nullptr ? known->mapped : all_columns(changes.relation()), why);
+    keep(task.id, changes.relation(), patience.keeping_waits_until(), [&](KeptRows &kept) { return add(kept, changes, task.columns, why); });
 }
 
 /// Whether a row trigger's or a statement's changes are none at all.
@@ -361,30 +397,23 @@ AFFILIATE_FUNCTION(affiliate_attached) {
         throw core::Error("39P01", "the trigger of an attached table has one argument or two", {}, "affiliate.attach() makes it.");
     bool const raises = arguments == 2 && std::string_view(data.tg_trigger->tgargs[1]) == "raise";
     std::string const id = data.tg_trigger->tgargs[0];
+    Relation const relation = data.tg_relation;
     if (is_empty(data)) return PointerGetDatum(nullptr);
     AsOriginal const role;
-    ErrorData *error = nullptr;
+    Patience const patience;
     const char *unknown = nullptr;
-    if (const Attachment *const attachment = try_to_know(id, RelationGetRelid(data.tg_relation), &unknown);
-        attachment != nullptr && !attachment->is_of_it)
-        return PointerGetDatum(nullptr); // a partition that was detached
+    Attachment *const attachment = try_to_know(id, RelationGetRelid(relation), patience, &unknown);
+    if (attachment != nullptr && !attachment->is_of_it) return PointerGetDatum(nullptr); // a partition that was detached
     if (TRIGGER_FIRED_BY_TRUNCATE(data.tg_event)) {
-        if (raises) keep_truncate(id, data.tg_relation);
-        else if (!try_to_keep([&] { keep_truncate(id, data.tg_relation); }, &error)) lose(id, *error);
+        if (raises) keep(id, relation, patience.keeping_waits_until(), add_truncate);
+        else keep_or_lose(id, relation, patience, add_truncate);
         return PointerGetDatum(nullptr);
     }
+    std::vector<int> const columns = attachment != nullptr ? attachment->mapped : all_columns(relation);
     Changes changes(data);
     changes.leave_out_old();
-    if (TRIGGER_FIRED_BY_DELETE(data.tg_event)) {
-        if (raises) keep(id, changes, {}, "DELETE");
-        else keep_or_lose(id, changes, nullptr, "DELETE");
-    } else if (raises) {
-        take_in_or_raise(id, changes);
-    } else {
-        take_in(id, changes);
-    }
-    const Attachment *const attachment = known_attachment(id, RelationGetRelid(data.tg_relation));
-    changes.remember(attachment != nullptr ? attachment->mapped : all_columns(data.tg_relation));
+    (raises ? take_in_or_raise : take_in)({id, attachment, unknown, columns}, changes, patience);
+    changes.remember(columns);
     changes.close();
     return PointerGetDatum(nullptr);
 }

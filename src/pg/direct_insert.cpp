@@ -280,6 +280,8 @@ bool DirectInsert::open() {
     return relation_ != nullptr;
 }
 
+bool DirectInsert::is_possible() const noexcept { return prepared_->is_valid && prepared_->is_possible; }
+
 void DirectInsert::insert(std::span<const Rows> tables) {
     if (tables.empty()) return;
     std::vector<Part> parts;

@@ -25,6 +25,9 @@ public:
     /// that only the executor runs. Then write an INSERT.
     bool open();
 
+    /// What the last open() returned, unless the table was changed since.
+    bool is_possible() const noexcept;
+
     /// Rows of one open table: the written columns, row after row.
     struct Rows {
         const DirectInsert *table;

@@ -115,8 +115,6 @@ private:
 
 } // namespace
 
-void SqlEvaluator::DeleteMemory::operator()(MemoryContext context) const noexcept { MemoryContextDelete(context); }
-
 SqlEvaluator::SqlEvaluator()
     : memory_(call([] { return AllocSetContextCreate(CacheMemoryContext, "pg_affiliate rules", ALLOCSET_DEFAULT_SIZES); })) {
     for (const RuleInputColumn &column : rule_input_columns()) {

@@ -2,12 +2,12 @@
 // The core's Evaluator on top of RuleExpression: fills affiliate.rule_input from core::RuleInput.
 #pragma once
 
-#include <memory>
 #include <unordered_map>
 #include <vector>
 
 #include "core/rule.hpp"
 #include "pg/expression.hpp"
+#include "pg/memory.hpp"
 
 namespace affiliate::pg {
 
@@ -26,10 +26,7 @@ private:
     Compiled &compiled(const core::PlanRule &rule);
     Datum run(RuleExpression &expression, const core::RuleInput &input, bool &is_null);
 
-    struct DeleteMemory {
-        void operator()(MemoryContext context) const noexcept;
-    };
-    std::unique_ptr<std::remove_pointer_t<MemoryContext>, DeleteMemory> memory_; ///< where compiled rules live
+    Memory memory_; ///< where compiled rules live
     std::unordered_map<int, Compiled> rules_;
     std::vector<Filler> fillers_; ///< by attribute number - 1
     std::vector<Datum> values_;

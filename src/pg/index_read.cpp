@@ -27,10 +27,7 @@ void IndexRead::look_up() {
     struct Found {
         Oid table, index;
     };
-    Found const found = call([table, index] {
-        Oid const schema = get_namespace_oid("affiliate", false);
-        return Found{get_relname_relid(table, schema), get_relname_relid(index, schema)};
-    });
+    Found const found = call([table, index] { return Found{our_relation(table), our_relation(index)}; });
     if (!OidIsValid(found.table) || !OidIsValid(found.index))
         throw core::Error("AF090", std::string("table \"affiliate.") + table_ + "\" or its index is missing", {},
                           "Run SELECT affiliate.setup() as a superuser.");

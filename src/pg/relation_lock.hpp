@@ -24,6 +24,9 @@ private:
     static inline int depth = 0;
 };
 
+/// A relation of ours, inside of call(); InvalidOid where there is none.
+inline Oid our_relation(const char *name) { return get_relname_relid(name, get_namespace_oid("affiliate", false)); }
+
 /// Locks a table or index, inside of call(). False where it would have to wait and may not.
 inline bool take_lock(Oid relation, LOCKMODE mode) {
     if (NeverWait::applies()) return ConditionalLockRelationOid(relation, mode);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: PostgreSQL
 #include "pg/row_writer.hpp"
 
+#include "pg/relation_lock.hpp"
 #include "pg/rulebook.hpp"
 
 #include "pg/postgres.hpp"
@@ -10,11 +11,12 @@ namespace affiliate::pg {
 void RowTable::look_up() {
     if (generation_ == relation_generation()) return;
     const char *const name = name_;
-    Oid const relation = call([name] { return get_relname_relid(name, get_namespace_oid("affiliate", false)); });
+    Oid const relation = call([name] { return our_relation(name); });
     if (!OidIsValid(relation))
         throw core::Error("AF090", std::string("table \"affiliate.") + name_ + "\" is missing", {},
                           "Run SELECT affiliate.setup() as a superuser.");
     if (relation_ != relation) {
+        if (!call([relation] { return take_lock(relation, RowExclusiveLock); })) refuse_to_wait(); // describing it opens it
         relation_ = InvalidOid; // where it fails half-way it begins anew
         describe(relation);
         relation_ = relation;
@@ -24,9 +26,7 @@ void RowTable::look_up() {
 
 void RowTable::describe(Oid relation) {
     const char *const parent_name = parent_;
-    Oid const parent = parent_name == nullptr ? InvalidOid : call([parent_name] {
-        return get_relname_relid(parent_name, get_namespace_oid("affiliate", false));
-    });
+    Oid const parent = parent_name == nullptr ? InvalidOid : call([parent_name] { return our_relation(parent_name); });
     Oid const row_type = row_type_ = call([relation] { return get_rel_type_id(relation); });
     array_type_ = call([row_type] { return get_array_type(row_type); });
     descriptor_ = call([row_type] {
@@ -99,7 +99,9 @@ void RowWriter::insert(std::initializer_list<RowWriter *> writers) {
         }
         DirectInsert::insert(direct); // what comes before this table may be what its rows refer to
         direct.clear();
+        SpiSession session;
         table.insert_->write({make_row_array(writer->composites(), table.row_type_)});
+        session.close();
     }
     DirectInsert::insert(direct);
 }

@@ -59,6 +59,11 @@ public:
     void end_row();
     std::size_t size() const noexcept { return nulls_.size() / width(); }
 
+    /// The table, as it was found when this writer was made.
+    Oid table() const noexcept { return table_.relation_; }
+    /// Whether the last insert() went without a statement.
+    bool is_direct() const noexcept { return table_.direct_->is_possible(); }
+
     /// INSERT of the rows of all writers, one for each table.
     static void insert(std::initializer_list<RowWriter *> writers);
     /// UPDATE of the rows by `statement`, which reads them as `r` and `versions` as `r.unnest`; throws 40001 unless

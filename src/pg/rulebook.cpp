@@ -39,7 +39,7 @@ void lock_table_of(std::string_view statement) {
     std::string const table = rest.substr(0, rest.find_first_of(" )"));
     const char *const name = table.c_str();
     bool const is_locked = call([name] {
-        Oid const relation = get_relname_relid(name, get_namespace_oid("affiliate", false));
+        Oid const relation = our_relation(name);
         return !OidIsValid(relation) || take_lock(relation, AccessShareLock);
     });
     if (!is_locked) refuse_to_wait();
@@ -57,7 +57,7 @@ template <class F> void each(const char *statement, F f) {
 }
 
 bool has_table(const char *name) {
-    return call([name] { return OidIsValid(get_relname_relid(name, get_namespace_oid("affiliate", false))); });
+    return call([name] { return OidIsValid(our_relation(name)); });
 }
 
 Time time_or(const Row &row, int column, Time fallback) { return row.time(column).value_or(fallback); }
@@ -414,7 +414,7 @@ void register_rulebook_cache() {
 void rulebook_changed() {
     is_changed_here = true;
     call([] {
-        Oid const relation = get_relname_relid("program", get_namespace_oid("affiliate", false));
+        Oid const relation = our_relation("program");
         if (OidIsValid(relation)) CacheInvalidateRelcacheByRelid(relation);
     });
 }

@@ -41,4 +41,19 @@ void StoredRows::close() {
     call([slot] { ExecDropSingleTupleTableSlot(slot); });
 }
 
+RowSlot::RowSlot(Relation relation) {
+    TupleDesc const descriptor = RelationGetDescr(relation);
+    slot_ = call([descriptor] { return MakeSingleTupleTableSlot(descriptor, &TTSOpsVirtual); });
+}
+
+void RowSlot::put(Datum row) {
+    TupleTableSlot *const slot = slot_;
+    call([slot, row] { ExecStoreHeapTupleDatum(row, slot); });
+}
+
+void RowSlot::close() {
+    TupleTableSlot *const slot = slot_;
+    call([slot] { ExecDropSingleTupleTableSlot(slot); });
+}
+
 } // namespace affiliate::pg

@@ -27,4 +27,16 @@ private:
     std::uint64_t count_ = 0;
 };
 
+/// Shows values of a table's row type as rows.
+class RowSlot {
+public:
+    explicit RowSlot(Relation relation);
+    void put(Datum row);
+    TupleTableSlot *get() const noexcept { return slot_; }
+    void close();
+
+private:
+    TupleTableSlot *slot_;
+};
+
 } // namespace affiliate::pg

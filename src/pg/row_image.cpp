@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: PostgreSQL
+#include "pg/row_image.hpp"
+
+#include <algorithm>
+#include <cstring>
+#include <unordered_map>
+
+#include "core/json.hpp"
+#include "pg/memory.hpp"
+#include "pg/rulebook.hpp"
+
+#include "pg/postgres.hpp"
+
+namespace affiliate::pg {
+
+namespace {
+
+std::vector<int> primary_key(Relation relation) {
+    Bitmapset *const columns = call([relation] { return RelationGetIndexAttrBitmap(relation, INDEX_ATTR_BITMAP_PRIMARY_KEY); });
+    std::vector<int> result;
+    for (int member = -1; (member = bms_next_member(columns, member)) >= 0;)
+        if (int const column = member + FirstLowInvalidHeapAttributeNumber; column > 0) result.push_back(column);
+    // a partition may have them in another order than the table above it
+    std::sort(result.begin(), result.end(), [relation](int left, int right) {
+        auto const name = [relation](int column) { return NameStr(TupleDescAttr(RelationGetDescr(relation), column - 1)->attname); };
+        return std::strcmp(name(left), name(right)) < 0;
+    });
+    return result;
+}
+
+/// Whether two values are stored outside of their rows, at one place: an UPDATE leaves there what it does not touch.
+bool is_same_toast(const FormData_pg_attribute &attribute, Datum one, Datum other) noexcept {
+    if (attribute.attlen != -1) return false;
+    const void *const left = DatumGetPointer(one), *const right = DatumGetPointer(other);
+    return VARATT_IS_EXTERNAL_ONDISK(left) && VARATT_IS_EXTERNAL_ONDISK(right) &&
+           std::memcmp(left, right, VARSIZE_EXTERNAL(left)) == 0;
+}
+
+/// Inside of call().
+bool is_other(TupleTableSlot *row, TupleTableSlot *other, int column) {
+    Form_pg_attribute const attribute = TupleDescAttr(row->tts_tupleDescriptor, column - 1);
+    if (attribute->attisdropped) return false;
+    bool was_null = false, is_null = false;
+    Datum const old_value = slot_getattr(row, column, &was_null), new_value = slot_getattr(other, column, &is_null);
+    if (!was_null && !is_null && is_same_toast(*attribute, old_value, new_value)) return false;
+    return was_null != is_null || (!was_null && !datum_image_eq(old_value, new_value, attribute->attbyval, attribute->attlen));
+}
+
+} // namespace
+
+bool differs(TupleTableSlot *row, TupleTableSlot *other, int column) {
+    return call([=] { return is_other(row, other, column); });
+}
+
+ImageSettings::ImageSettings(Relation relation) {
+    if (DateStyle != USE_ISO_DATES) set("DateStyle", "ISO, MDY");
+    if (IntervalStyle != INTSTYLE_POSTGRES) set("IntervalStyle", "postgres");
+    if (extra_float_digits < 1) set("extra_float_digits", "1");
+    bool has_others = false; // money, names of objects, and types that may be made of them
+    for (int i = 0; i < RelationGetDescr(relation)->natts; ++i) {
+        Oid const type = TupleDescAttr(RelationGetDescr(relation), i)->atttypid;
+        has_others = has_others || type == CASHOID || type >= FirstNormalObjectId || (type >= REGPROCEDUREOID && type <= REGTYPEOID) ||
+                     type == REGPROCOID || type == REGROLEOID || type == REGNAMESPACEOID || type == REGCOLLATIONOID ||
+                     type == REGCONFIGOID || type == REGDICTIONARYOID;
+    }
+    if (!has_others) return;
+    set("search_path", "pg_catalog, pg_temp");
+    set("lc_monetary", "C");
+}
+
+/// What is known of a table until a relation is changed.
+struct RowImages::Known {
+    std::uint64_t generation; ///< relation_generation() of the look-up
+    Memory memory;
+    FmgrInfo *output; ///< of each column
+    std::vector<int> key_columns;
+};
+
+namespace {
+
+std::shared_ptr<const RowImages::Known> look_up(Relation relation) {
+    std::uint64_t const generation = relation_generation();
+    Memory memory(call([] { return AllocSetContextCreate(CacheMemoryContext, "pg_affiliate row images", ALLOCSET_SMALL_SIZES); }));
+    MemoryContext const context = memory.get();
+    FmgrInfo *const output = call([relation, context] {
+        TupleDesc const descriptor = RelationGetDescr(relation);
+        auto const all = static_cast<FmgrInfo *>(
+            MemoryContextAllocZero(context, sizeof(FmgrInfo) * static_cast<std::size_t>(descriptor->natts + 1)));
+        for (int i = 0; i < descriptor->natts; ++i) {
+            Oid function = InvalidOid;
+            bool is_varlena = false;
+            if (TupleDescAttr(descriptor, i)->attisdropped) continue;
+            getTypeOutputInfo(TupleDescAttr(descriptor, i)->atttypid, &function, &is_varlena);
+            fmgr_info_cxt(function, &all[i], context);
+        }
+        return all;
+    });
+    return std::make_shared<const RowImages::Known>(RowImages::Known{generation, std::move(memory), output, primary_key(relation)});
+}
+
+} // namespace
+
+RowImages::RowImages(Relation relation) : descriptor_(RelationGetDescr(relation)) {
+    static auto *const all = new std::unordered_map<Oid, std::shared_ptr<const Known>>;
+    std::shared_ptr<const Known> &known = (*all)[RelationGetRelid(relation)];
+    if (known == nullptr || known->generation != relation_generation()) known = look_up(relation);
+    known_ = known;
+}
+
+const std::vector<int> &RowImages::key_columns() const noexcept { return known_->key_columns; }
+
+void RowImages::write(JsonbWriter &to, TupleTableSlot *row, TupleTableSlot *unlike) const {
+    to.begin_object();
+    for (int i = 0; i < descriptor_->natts; ++i) {
+        Form_pg_attribute const attribute = TupleDescAttr(descriptor_, i);
+        if (attribute->attisdropped || (unlike != nullptr && !is_other(row, unlike, i + 1))) continue;
+        bool is_null = true;
+        Datum const value = slot_getattr(row, i + 1, &is_null);
+        to.add(NameStr(attribute->attname), is_null ? nullptr : OutputFunctionCall(&known_->output[i], value));
+    }
+    to.end_object();
+}
+
+std::string RowImages::text(TupleTableSlot *row) const {
+    const RowImages &images = *this;
+    return call([&images, row] {
+        JsonbWriter writer;
+        images.write(writer, row);
+        return JsonbToCString(nullptr, &DatumGetJsonbP(writer.datum())->root, 0);
+    });
+}
+
+std::string RowImages::key(TupleTableSlot *row) const {
+    std::string result;
+    for (int const column : key_columns()) {
+        FmgrInfo *const output = &known_->output[column - 1];
+        char *const value = call([=]() -> char * {
+            bool is_null = true;
+            Datum const datum = slot_getattr(row, column, &is_null);
+            return is_null ? nullptr : OutputFunctionCall(output, datum);
+        });
+        core::append_json(result, value == nullptr ? "" : value);
+        if (value != nullptr) pfree(value);
+    }
+    return result;
+}
+
+ImageReader::ImageReader(Relation relation) {
+    TupleDesc const descriptor = RelationGetDescr(relation);
+    input_ = call([descriptor] { return TupleDescGetAttInMetadata(descriptor); });
+}
+
+HeapTuple ImageReader::read(Datum image) const {
+    AttInMetadata *const input = input_;
+    return call([input, image] {
+        Jsonb *const object = DatumGetJsonbP(image);
+        auto const values = static_cast<char **>(palloc0(sizeof(char *) * static_cast<std::size_t>(input->tupdesc->natts + 1)));
+        for (int i = 0; i < input->tupdesc->natts; ++i) {
+            Form_pg_attribute const attribute = TupleDescAttr(input->tupdesc, i);
+            JsonbValue value;
+            if (attribute->attisdropped || !JB_ROOT_IS_OBJECT(object)) continue;
+            const char *const name = NameStr(attribute->attname);
+            if (getKeyJsonValueFromContainer(&object->root, name, static_cast<int>(std::strlen(name)), &value) == nullptr) continue;
+            if (value.type == jbvString) values[i] = pnstrdup(value.val.string.val, static_cast<std::size_t>(value.val.string.len));
+            else if (value.type != jbvNull) values[i] = JsonbToCString(nullptr, &JsonbValueToJsonb(&value)->root, 0);
+        }
+        return BuildTupleFromCStrings(input, values);
+    });
+}
+
+} // namespace affiliate::pg
