@@ -137,7 +137,7 @@ BEGIN
     SELECT r.role_name
     FROM (VALUES
         ('affiliate_owner', NOT is_trigger AND function_name <> ALL (superusers_only)),
-        ('affiliate_mapping', function_name = ANY ('{_currency_of,_program_of,_refuse_unknown_sale,_quoted,_follows_completion}')),
+        ('affiliate_mapping', function_name = ANY ('{_sale,_quoted,_follows_completion}')),
         ('affiliate_reader', function_name = ANY (for_readers)),
         ('affiliate_writer', function_name = ANY (for_writers)),
         ('affiliate_admin', (NOT is_trigger OR function_name = '_attached') AND function_name <> ALL (superusers_only || for_readers)

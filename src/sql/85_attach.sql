@@ -105,9 +105,9 @@ BEGIN
     fields := affiliate._dated(of_kind, spec.defaults || columns);
     SELECT count(*) AS programs, min(p.currency) AS currency INTO program FROM affiliate.program AS p;
     IF of_kind = 'refund' THEN
-        fields := jsonb_build_object('currency', format(E'affiliate._currency_of((%s\n)::text)', columns ->> 'original_transaction_id'))
+        fields := jsonb_build_object('currency', format(E'(affiliate._sale((%s\n)::text)).currency', columns ->> 'original_transaction_id'))
             || CASE WHEN program.programs = 1 THEN '{}' ELSE
-                jsonb_build_object('program_id', format(E'affiliate._program_of((%s\n)::text)', columns ->> 'original_transaction_id')) END || fields;
+                jsonb_build_object('program_id', format(E'(affiliate._sale((%s\n)::text)).program_id', columns ->> 'original_transaction_id')) END || fields;
     ELSIF program.programs <> 1 AND NOT columns ? 'program_id' AND EXISTS (SELECT FROM affiliate._fact_fields(spec.fact) AS f WHERE f.field = 'program_id') THEN
         PERFORM affiliate._refuse_mapping(format('the mapping of a %s does not say program_id', of_kind),
             format('Add it to columns, for example "program_id": "''name''"; it may be left out only where exactly one program exists, and there are %s.', program.programs));

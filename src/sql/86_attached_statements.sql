@@ -194,45 +194,18 @@ $$;
 COMMENT ON FUNCTION affiliate._attached_gone(text) IS 'The statement that finds facts of an attachment without a row.';
 
 -- What a refund that does not say it is taken from.
-CREATE FUNCTION affiliate._currency_of(of_transaction_id text) RETURNS text
+CREATE FUNCTION affiliate._sale(of_transaction_id text, OUT currency text, OUT program_id text)
 LANGUAGE plpgsql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
-DECLARE
-    found text := (SELECT t.currency FROM affiliate.transaction AS t WHERE t.transaction_id = of_transaction_id);
 BEGIN
-    IF found IS NULL THEN
-        PERFORM affiliate._refuse_unknown_sale(of_transaction_id);
+    SELECT t.currency, t.program_id INTO currency, program_id FROM affiliate.transaction AS t WHERE t.transaction_id = of_transaction_id;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION USING ERRCODE = 'AF052',
+            MESSAGE = format('the sale %s has not arrived', affiliate._quoted(of_transaction_id)),
+            DETAIL = 'Its refund does not say in which currency and program it is.',
+            HINT = 'Attach or backfill the table of the sales, or map currency and program_id of the refund.';
     END IF;
-    RETURN found;
 END
 $$;
-COMMENT ON FUNCTION affiliate._currency_of(text) IS 'The currency of a sale; raises where it has not arrived.';
-
-CREATE FUNCTION affiliate._program_of(of_transaction_id text) RETURNS text
-LANGUAGE plpgsql STABLE PARALLEL SAFE
-SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-    found text := (SELECT t.program_id FROM affiliate.transaction AS t WHERE t.transaction_id = of_transaction_id);
-BEGIN
-    IF found IS NULL THEN
-        PERFORM affiliate._refuse_unknown_sale(of_transaction_id);
-    END IF;
-    RETURN found;
-END
-$$;
-COMMENT ON FUNCTION affiliate._program_of(text) IS 'The program of a sale; raises where it has not arrived.';
-
-CREATE FUNCTION affiliate._refuse_unknown_sale(of_transaction_id text) RETURNS void
-LANGUAGE plpgsql STABLE PARALLEL SAFE
-SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-    RAISE EXCEPTION USING ERRCODE = 'AF052',
-        MESSAGE = format('the sale %s has not arrived', affiliate._quoted(of_transaction_id)),
-        DETAIL = 'Its refund does not say in which currency and program it is.',
-        HINT = 'Attach or backfill the table of the sales, or map currency and program_id of the refund.';
-END
-$$;
-COMMENT ON FUNCTION affiliate._refuse_unknown_sale(text) IS 'Raises the error for a refund whose sale has not arrived.';
+COMMENT ON FUNCTION affiliate._sale(text) IS 'The currency and the program of a sale; raises where it has not arrived.';
