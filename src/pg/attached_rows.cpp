@@ -227,7 +227,8 @@ AFFILIATE_FUNCTION(affiliate_apply_images) {
 }
 
 /// _load_rows(attachment, relation, query): makes facts of the rows that the query of the caller finds, and settles. Those that
-/// cannot become one are kept. Returns how many there were of each.
+/// cannot become one are kept. Returns how many there were of each. Where a customer cannot be settled the rows become facts all the
+/// same, and the queue has the customer.
 ///
 /// The firm may write a row between our reading it and our writing its fact. So the facts are claimed first, and what is
 /// written of those that were there is read behind that: of a later state the fact is there by then, or it is kept.
@@ -240,10 +241,8 @@ AFFILIATE_FUNCTION(affiliate_load_rows) {
     Written total{0, 0};
     std::vector<Rejected> rejected;
     {
-        Enclosed const at_leisure(0, true);
         WaitAtMost const net(GetCurrentTimestamp() + kLockWaitMax);
         auto const make_facts = [&](auto how) {
-            rejected.clear();
             auto const make_some = [&](std::size_t begin, std::size_t end) {
                 Attachment &mapping = attachment(id, RelationGetRelid(relation.get()));
                 InMapping in_mapping;
@@ -254,7 +253,14 @@ AFFILIATE_FUNCTION(affiliate_load_rows) {
                 in_mapping.restore();
                 total = {total.mapped + some.mapped, total.written + some.written};
             };
-            do_halves(0, found.rows.size(), make_some, rejected);
+            std::vector<Rejected> failed;
+            rejected.clear();
+            {
+                Enclosed const at_leisure(0, true);
+                do_halves(0, found.rows.size(), make_some, failed);
+            }
+            Enclosed const without_settling(0, false);
+            for (const Rejected &row : failed) do_halves(row.index, row.index + 1, make_some, rejected);
         };
         make_facts(claim_facts);
         if (total.written < total.mapped) { // facts that were there may be of later states by now

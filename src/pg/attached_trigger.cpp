@@ -24,7 +24,7 @@ namespace {
 constexpr std::size_t kAtOnceFirst = 1000;     // rows made facts by one statement of ours, where time is limited; then twice as many
 constexpr std::size_t kKeptAtOnce = 1000;      // rows kept by one insert
 constexpr std::size_t kLookedUpMost = 1000;    // rows that are asked about, and kept ones that they are compared with
-constexpr core::Duration kWaitMax = 50'000; // microseconds, for keeping rows, and for facts where the budget is unlimited
+constexpr core::Duration kWaitMax = 50'000; // microseconds, for what is not making facts; for that, too, where the budget is unlimited
 constexpr core::Duration kWaitMin = 10'000; // for what is tried when the budget has been used up
 
 /// Until when one call of the trigger may go on, and wait for locks that others hold.
@@ -32,16 +32,15 @@ class Patience {
 public:
     /// When to begin nothing more; 0 = no limit.
     core::Time deadline() const noexcept { return deadline_; }
-    core::Time facts_wait_until() const noexcept { return end_; }
-    /// A moment is left in any case: who extends a table makes others wait for it.
-    core::Time keeping_waits_until() const {
+    core::Time facts_wait_until() const { return deadline_ != 0 ? deadline_ : GetCurrentTimestamp() + kWaitMax; }
+    /// What else is done waits less. A moment is left in any case: who extends a table makes others wait for it.
+    core::Time rest_waits_until() const {
         core::Time const now = GetCurrentTimestamp();
-        return std::clamp(end_, now + kWaitMin, now + kWaitMax);
+        return deadline_ != 0 ? std::clamp(deadline_, now + kWaitMin, now + kWaitMax) : now + kWaitMax;
     }
 
 private:
     core::Time deadline_ = inline_deadline();
-    core::Time end_ = deadline_ != 0 ? deadline_ : GetCurrentTimestamp() + kWaitMax;
 };
 
 const char *operation_of(const TriggerData &data) {
@@ -183,9 +182,9 @@ template <class Add> void keep(const std::string &id, Relation relation, core::T
 
 // At once --------------------------------------------------------------------------------------------------------
 
-/// The names under which rows are kept, so far as they are few; else they go by that of the attachment.
+/// The names under which rows are kept, so far as they are few; else they go by that of the attachment. Inside of an InMapping, whose
+/// settings are those of images and more.
 std::vector<std::string> kept_names(const std::string &id, Changes &changes) {
-    ImageSettings settings(changes.relation());
     RowImages const images(changes.relation());
     std::vector<std::string> names;
     while (images.has_key() && names.size() <= kLookedUpMost && changes.next()) {
@@ -193,7 +192,6 @@ std::vector<std::string> kept_names(const std::string &id, Changes &changes) {
         if (changes.before() != nullptr && changes.has_changed(images.key_columns())) names.push_back(input_key(id, images, changes.before()));
     }
     changes.rewind();
-    settings.restore();
     if (!images.has_key() || names.size() > kLookedUpMost) names.clear();
     std::sort(names.begin(), names.end());
     return names;
@@ -243,7 +241,7 @@ const char *make_facts(Attachment &attachment, Changes &changes, const Patience 
         if (rows.size() > 0) write_facts(attachment, rows);
         if (rows.size() < most) break;
         if (is_over(deadline)) {
-            keep(attachment.id, changes.relation(), patience.keeping_waits_until(),
+            keep(attachment.id, changes.relation(), patience.rest_waits_until(),
                  [&](KeptRows &kept) { return add(kept, changes, attachment.mapped, "inline budget"); });
             break;
         }
@@ -270,7 +268,7 @@ void lose(const std::string &id, const ErrorData &why, const Patience &patience)
     ErrorData *error = nullptr;
     try_in_subtransaction(
         [&patience] {
-            WaitAtMost const net(patience.keeping_waits_until());
+            WaitAtMost const net(patience.rest_waits_until());
             counter->next();
         },
         &error);
@@ -302,17 +300,24 @@ template <class F> bool rehearse(F f, ErrorData **error) {
 template <class Add>
 bool try_to_keep_without_id(const std::string &id, Relation relation, const Patience &patience, Add add, ErrorData **error) {
     NeverWait const never_wait;
-    WaitAtMost const net(patience.keeping_waits_until());
     for (bool is_more = true; is_more;) {
         std::optional<KeptRows> kept;
-        auto const collect = [&] {
-            kept.emplace(id, relation);
-            is_more = add(*kept);
-        };
         auto const write = [&] { kept->write(); };
-        if (!try_in_subtransaction(collect, error) || !rehearse(write, error)) return false;
-        if (kept->is_repeatable()) write();
-        else if (!try_in_subtransaction(write, error)) return false;
+        auto const try_to_write = [&] {
+            WaitAtMost const net(patience.rest_waits_until());
+            auto const collect = [&] {
+                kept.emplace(id, relation);
+                kept->hold();
+                is_more = add(*kept);
+            };
+            return try_in_subtransaction(collect, error) && rehearse(write, error) &&
+                   (kept->is_repeatable() || try_in_subtransaction(write, error));
+        };
+        if (!try_to_write()) return false;
+        if (kept->is_repeatable()) {
+            WaitAsLongAsItTakes const nothing_fails_for_that;
+            write();
+        }
         kept->close();
     }
     return true;
@@ -321,7 +326,7 @@ bool try_to_keep_without_id(const std::string &id, Relation relation, const Pati
 template <class Add> void keep_or_lose(const std::string &id, Relation relation, const Patience &patience, Add add) {
     ErrorData *error = nullptr;
     bool const is_kept = count_subtransaction()
-                             ? try_in_subtransaction([&] { keep(id, relation, patience.keeping_waits_until(), add); }, &error)
+                             ? try_in_subtransaction([&] { keep(id, relation, patience.rest_waits_until(), add); }, &error)
                              : try_to_keep_without_id(id, relation, patience, add, &error);
     if (!is_kept) lose(id, *error, patience);
 }
@@ -335,7 +340,7 @@ Attachment *try_to_know(const std::string &id, Oid relation, const Patience &pat
     bool const is_read = try_in_subtransaction(
         [&] {
             NeverWait const never_wait;
-            WaitAtMost const net(patience.facts_wait_until());
+            WaitAtMost const net(patience.rest_waits_until());
             loaded = &load_attachment(id, relation);
         },
         &error);
@@ -377,7 +382,7 @@ void take_in_or_raise(const Task &task, Changes &changes, const Patience &patien
         if (why == nullptr) return;
         changes.rewind();
     }
-    keep(task.id, changes.relation(), patience.keeping_waits_until(), [&](KeptRows &kept) { return add(kept, changes, task.columns, why); });
+    keep(task.id, changes.relation(), patience.rest_waits_until(), [&](KeptRows &kept) { return add(kept, changes, task.columns, why); });
 }
 
 /// Whether a row trigger's or a statement's changes are none at all.
@@ -405,16 +410,19 @@ AFFILIATE_FUNCTION(affiliate_attached) {
     Attachment *const attachment = try_to_know(id, RelationGetRelid(relation), patience, &unknown);
     if (attachment != nullptr && !attachment->is_of_it) return PointerGetDatum(nullptr); // a partition that was detached
     if (TRIGGER_FIRED_BY_TRUNCATE(data.tg_event)) {
-        if (raises) keep(id, relation, patience.keeping_waits_until(), add_truncate);
+        if (raises) keep(id, relation, patience.rest_waits_until(), add_truncate);
         else keep_or_lose(id, relation, patience, add_truncate);
         return PointerGetDatum(nullptr);
     }
     std::vector<int> const columns = attachment != nullptr ? attachment->mapped : all_columns(relation);
+    std::optional<ImageSettings> settings; // rows that are remembered are known by their keys' texts
+    if (has_inner_statements() || is_inner_statement()) settings.emplace(relation);
     Changes changes(data);
     changes.leave_out_old();
     (raises ? take_in_or_raise : take_in)({id, attachment, unknown, columns}, changes, patience);
     changes.remember(columns);
     changes.close();
+    if (settings) settings->restore();
     return PointerGetDatum(nullptr);
 }
 

@@ -111,7 +111,7 @@ void prepare_indexes(Prepared &prepared, Relation relation) {
 void prepare_now(Prepared &prepared, Relation relation) {
     if (MemoryContext const old = prepared.context; old != nullptr) {
         prepared.context = nullptr;
-        MemoryContextDelete(old);
+        MemoryContextSetParent(old, TopTransactionContext); // an insert whose triggers led here may be using it
     }
     prepared.context = AllocSetContextCreate(CacheMemoryContext, "pg_affiliate direct insert", ALLOCSET_SMALL_SIZES);
     std::uint64_t const changes = prepared.changes;
@@ -152,7 +152,7 @@ bool fits(const Prepared &prepared, TupleTableSlot *slot, ExprContext *context) 
 
 /// One table while rows are inserted. Plain data, as everything that the server's errors jump over.
 struct Part {
-    const Prepared *prepared;
+    Prepared prepared; ///< as it was when the insert began
     Relation relation;
     const int *attributes;
     std::size_t width;
@@ -165,7 +165,7 @@ struct Part {
 };
 
 void open_part(Part &part, EState *estate) {
-    part.result = open_result(*part.prepared, part.relation);
+    part.result = open_result(part.prepared, part.relation);
     estate->es_opened_result_relations = lappend(estate->es_opened_result_relations, part.result);
     part.slots = part.rows < kRowsAtOnce ? static_cast<int>(part.rows) : kRowsAtOnce;
     part.slot = static_cast<TupleTableSlot **>(palloc(sizeof(TupleTableSlot *) * static_cast<std::size_t>(part.slots)));
@@ -175,13 +175,13 @@ void open_part(Part &part, EState *estate) {
 
 void fill(TupleTableSlot *slot, const Part &part) {
     ExecClearTuple(slot);
-    for (int i = 0; i < part.prepared->columns; ++i) slot->tts_isnull[i] = true;
+    for (int i = 0; i < part.prepared.columns; ++i) slot->tts_isnull[i] = true;
     for (std::size_t i = 0; i < part.width; ++i) {
         slot->tts_values[part.attributes[i]] = part.values[part.done * part.width + i];
         slot->tts_isnull[part.attributes[i]] = part.nulls[part.done * part.width + i];
     }
     ExecStoreVirtualTuple(slot);
-    slot->tts_tableOid = part.prepared->table;
+    slot->tts_tableOid = part.prepared.table;
 }
 
 /// The next rows, as CopyMultiInsertBufferFlush() does it; none where all are stored.
@@ -189,7 +189,7 @@ void store_rows(Part &part, EState *estate, CommandId command) {
     for (part.filled = 0; part.filled < part.slots && part.done < part.rows; ++part.filled, ++part.done) {
         TupleTableSlot *const slot = part.slot[part.filled];
         fill(slot, part);
-        if (!fits(*part.prepared, slot, GetPerTupleExprContext(estate)))
+        if (!fits(part.prepared, slot, GetPerTupleExprContext(estate)))
             ExecConstraints(part.result, slot, estate); // raises the error
     }
     if (part.filled == 1) table_tuple_insert(part.relation, part.slot[0], command, 0, nullptr);
@@ -198,10 +198,10 @@ void store_rows(Part &part, EState *estate, CommandId command) {
 
 /// Opens the indexes that the row belongs in; the executor leaves those alone that are not open.
 void open_indexes(const Part &part, ExprContext *context) {
-    for (int i = 0; i < part.prepared->indexes; ++i) {
+    for (int i = 0; i < part.prepared.indexes; ++i) {
         Relation &index = part.result->ri_IndexRelationDescs[i];
-        if (index == nullptr && ExecQual(part.prepared->index[i]->ii_PredicateState, context))
-            index = index_open(part.prepared->index_oid[i], RowExclusiveLock);
+        if (index == nullptr && ExecQual(part.prepared.index[i]->ii_PredicateState, context))
+            index = index_open(part.prepared.index_oid[i], RowExclusiveLock);
     }
 }
 
@@ -212,14 +212,14 @@ void enter_rows(const Part &part, EState *estate) {
         context->ecxt_scantuple = part.slot[i];
         open_indexes(part, context);
         List *const recheck = insert_index_tuples(part.result, part.slot[i], estate);
-        if (part.prepared->triggers != nullptr) ExecARInsertTriggers(estate, part.result, part.slot[i], recheck, nullptr);
+        if (part.prepared.triggers != nullptr) ExecARInsertTriggers(estate, part.result, part.slot[i], recheck, nullptr);
         ResetPerTupleExprContext(estate);
     }
 }
 
 void close_part(const Part &part) {
     for (int i = 0; i < part.slots; ++i) ExecDropSingleTupleTableSlot(part.slot[i]);
-    for (int i = 0; i < part.prepared->indexes; ++i)
+    for (int i = 0; i < part.prepared.indexes; ++i)
         if (Relation const index = part.result->ri_IndexRelationDescs[i]; index != nullptr)
             index_close(index, RowExclusiveLock);
     table_close(part.relation, NoLock);
@@ -286,7 +286,7 @@ void DirectInsert::insert(std::span<const Rows> tables) {
     if (tables.empty()) return;
     std::vector<Part> parts;
     for (const Rows &rows : tables)
-        parts.push_back({rows.table->prepared_, rows.table->relation_, rows.table->attributes_.data(),
+        parts.push_back({*rows.table->prepared_, rows.table->relation_, rows.table->attributes_.data(),
                          rows.table->attributes_.size(), rows.values, rows.nulls, rows.count, 0, nullptr, nullptr, 0, 0});
     Part *const first = parts.data();
     std::size_t const count = parts.size();

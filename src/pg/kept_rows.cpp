@@ -78,6 +78,27 @@ void KeptRows::add(const char *operation, TupleTableSlot *before, TupleTableSlot
     MemoryContextSwitchTo(caller);
 }
 
+namespace {
+
+/// A table, its indexes and its table for large values. Inside of call().
+bool lock_with_indexes(Oid table) {
+    if (!take_lock(table, RowExclusiveLock)) return false;
+    Relation const relation = table_open(table, NoLock);
+    List *const indexes = RelationGetIndexList(relation);
+    Oid const large_values = relation->rd_rel->reltoastrelid;
+    table_close(relation, NoLock);
+    for (int i = 0; i < list_length(indexes); ++i)
+        if (!take_lock(list_nth_oid(indexes, i), RowExclusiveLock)) return false;
+    return !OidIsValid(large_values) || lock_with_indexes(large_values);
+}
+
+} // namespace
+
+void KeptRows::hold() {
+    Oid const table = writer_.table();
+    if (!call([table] { return lock_with_indexes(table); })) refuse_to_wait();
+}
+
 void KeptRows::write() {
     AsOwner owner(SECURITY_RESTRICTED_OPERATION);
     RowWriter::insert({&writer_});

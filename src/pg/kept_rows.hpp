@@ -25,6 +25,8 @@ public:
     /// Under which input_key a row is kept.
     std::string input_key(TupleTableSlot *row) const;
     std::size_t size() const noexcept { return writer_.size(); }
+    /// Locks the indexes, too, and where large values go: what write() locks would be let go by a rollback.
+    void hold();
     /// Writes them all; what was rolled back can be written again.
     void write();
     /// Whether write() looks for nothing by its name, and so does a second time what it has done once.

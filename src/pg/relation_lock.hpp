@@ -51,6 +51,18 @@ private:
     int before_ = LockTimeout;
 };
 
+/// While one lives, there is no lock_timeout.
+class WaitAsLongAsItTakes {
+public:
+    WaitAsLongAsItTakes() noexcept { LockTimeout = 0; }
+    ~WaitAsLongAsItTakes() { LockTimeout = before_; }
+    WaitAsLongAsItTakes(const WaitAsLongAsItTakes &) = delete;
+    WaitAsLongAsItTakes &operator=(const WaitAsLongAsItTakes &) = delete;
+
+private:
+    int before_ = LockTimeout;
+};
+
 /// Where take_lock() was false: somebody is changing the table.
 [[noreturn]] inline void refuse_to_wait() {
     throw core::Error("55P03", "a table of pg_affiliate is locked", {}, "The customer is queued and settled by the next drain.");

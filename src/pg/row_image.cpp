@@ -2,6 +2,7 @@
 #include "pg/row_image.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 #include <unordered_map>
 
@@ -14,6 +15,8 @@
 namespace affiliate::pg {
 
 namespace {
+
+constexpr std::size_t kKnownMost = 1000; // tables of which a session remembers something
 
 std::vector<int> primary_key(Relation relation) {
     Bitmapset *const columns = call([relation] { return RelationGetIndexAttrBitmap(relation, INDEX_ATTR_BITMAP_PRIMARY_KEY); });
@@ -52,31 +55,28 @@ bool differs(TupleTableSlot *row, TupleTableSlot *other, int column) {
     return call([=] { return is_other(row, other, column); });
 }
 
-ImageSettings::ImageSettings(Relation relation) {
-    if (DateStyle != USE_ISO_DATES) set("DateStyle", "ISO, MDY");
-    if (IntervalStyle != INTSTYLE_POSTGRES) set("IntervalStyle", "postgres");
-    if (extra_float_digits < 1) set("extra_float_digits", "1");
-    bool has_others = false; // money, names of objects, and types that may be made of them
-    for (int i = 0; i < RelationGetDescr(relation)->natts; ++i) {
-        Oid const type = TupleDescAttr(RelationGetDescr(relation), i)->atttypid;
-        has_others = has_others || type == CASHOID || type >= FirstNormalObjectId || (type >= REGPROCEDUREOID && type <= REGTYPEOID) ||
-                     type == REGPROCOID || type == REGROLEOID || type == REGNAMESPACEOID || type == REGCOLLATIONOID ||
-                     type == REGCONFIGOID || type == REGDICTIONARYOID;
-    }
-    if (!has_others) return;
-    set("search_path", "pg_catalog, pg_temp");
-    set("lc_monetary", "C");
-}
-
 /// What is known of a table until a relation is changed.
 struct RowImages::Known {
     std::uint64_t generation; ///< relation_generation() of the look-up
     Memory memory;
     FmgrInfo *output; ///< of each column
     std::vector<int> key_columns;
+    bool depends_on_path, depends_on_zone; ///< texts of columns, and of keys
 };
 
 namespace {
+
+/// Money, names of objects, and types that may be made of them.
+bool depends_on_path(Oid type) {
+    return type == CASHOID || type >= FirstNormalObjectId || (type >= REGPROCEDUREOID && type <= REGTYPEOID) || type == REGPROCOID ||
+           type == REGROLEOID || type == REGNAMESPACEOID || type == REGCOLLATIONOID || type == REGCONFIGOID || type == REGDICTIONARYOID;
+}
+
+/// A moment's text gives it back in any zone. A key must be the same text in all of them.
+bool depends_on_zone(Oid type) {
+    constexpr std::array kSameEverywhere = {BOOLOID, INT2OID, INT4OID, INT8OID, NUMERICOID, TEXTOID, VARCHAROID, BPCHAROID, UUIDOID, DATEOID, TIMESTAMPOID};
+    return std::find(kSameEverywhere.begin(), kSameEverywhere.end(), type) == kSameEverywhere.end();
+}
 
 std::shared_ptr<const RowImages::Known> look_up(Relation relation) {
     std::uint64_t const generation = relation_generation();
@@ -95,19 +95,40 @@ std::shared_ptr<const RowImages::Known> look_up(Relation relation) {
         }
         return all;
     });
-    return std::make_shared<const RowImages::Known>(RowImages::Known{generation, std::move(memory), output, primary_key(relation)});
+    std::vector<int> key = primary_key(relation);
+    auto const type = [relation](int column) { return TupleDescAttr(RelationGetDescr(relation), column - 1)->atttypid; };
+    bool path = false, zone = false;
+    for (int column = 1; column <= RelationGetDescr(relation)->natts; ++column) path = path || depends_on_path(type(column));
+    for (int const column : key) zone = zone || depends_on_zone(type(column));
+    return std::make_shared<const RowImages::Known>(RowImages::Known{generation, std::move(memory), output, std::move(key), path, zone});
 }
 
 } // namespace
 
 RowImages::RowImages(Relation relation) : descriptor_(RelationGetDescr(relation)) {
     static auto *const all = new std::unordered_map<Oid, std::shared_ptr<const Known>>;
+    if (all->size() > kKnownMost) all->clear(); // partitions come and go
     std::shared_ptr<const Known> &known = (*all)[RelationGetRelid(relation)];
     if (known == nullptr || known->generation != relation_generation()) known = look_up(relation);
     known_ = known;
 }
 
 const std::vector<int> &RowImages::key_columns() const noexcept { return known_->key_columns; }
+
+ImageSettings::ImageSettings(Relation relation) {
+    RowImages const images(relation);
+    if (DateStyle != USE_ISO_DATES) set("DateStyle", "ISO, MDY");
+    if (IntervalStyle != INTSTYLE_POSTGRES) set("IntervalStyle", "postgres");
+    if (extra_float_digits < 1) set("extra_float_digits", "1");
+    if (images.known_->depends_on_path) {
+        set("search_path", "pg_catalog, pg_temp");
+        set("lc_monetary", "C");
+    }
+    if (images.known_->depends_on_zone) {
+        set("TimeZone", "UTC");
+        set("bytea_output", "hex");
+    }
+}
 
 void RowImages::write(JsonbWriter &to, TupleTableSlot *row, TupleTableSlot *unlike) const {
     to.begin_object();

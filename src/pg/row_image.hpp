@@ -35,6 +35,7 @@ public:
     struct Known;
 
 private:
+    friend class ImageSettings;
     TupleDesc descriptor_;
     std::shared_ptr<const Known> known_;
 };

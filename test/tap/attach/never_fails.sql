@@ -1,6 +1,6 @@
 -- on_error => 'capture': whatever happens to us, the firm's statement goes through. The row is kept, or at least counted.
 BEGIN;
-SELECT plan(23);
+SELECT plan(26);
 \ir _firm.sql
 UPDATE affiliate.plan_rule SET amount = 'CASE WHEN account_size = 0 THEN net / account_size ELSE net * 0.1 END';
 SELECT affiliate.attach('firm.payments', 'transaction', columns => pg_temp.mapping() || '{"account_size": "CASE note WHEN ''broken'' THEN 0 ELSE 1 END"}');
@@ -40,6 +40,15 @@ SET LOCAL pg_affiliate.now = '2025-06-15 13:00:00+00';
 SELECT affiliate.drain(1000);
 SELECT is((SELECT count(*) || ' ' || sum(net) FROM pg_temp.net()), '18 18', 'after repair, replay and a drain all 18 sales have earned');
 SELECT is_empty('SELECT * FROM pg_temp.kept', 'nothing is kept');
+
+-- who cannot be settled is queued; the rows are facts all the same
+CREATE TABLE firm.sizes (id integer PRIMARY KEY, user_id integer, size integer);
+INSERT INTO firm.sizes VALUES (801, 80, 1), (802, 80, 0), (803, 81, 1);
+SELECT affiliate.attach('firm.sizes', 'transaction', '{"transaction_id": "id", "customer_id": "user_id", "amount": "10", "status": "''paid''", "account_size": "size", "coupon_codes": "ARRAY[''ANN'']"}');
+SELECT affiliate.reconcile('firm.sizes:transaction', repair => true);
+SELECT is_empty($$SELECT * FROM affiliate.reconcile('firm.sizes:transaction')$$, 'reconcile() repairs rows of a customer whose rule fails');
+SELECT is_empty($$SELECT * FROM affiliate.pending_input WHERE kind = 'attached'$$, 'and keeps none of them');
+SELECT results_eq($$SELECT q.customer_id FROM affiliate.settle_queue AS q WHERE q.customer_id ~ '^8[01]$'$$, $$VALUES ('80' COLLATE "C")$$, 'the queue has who is left');
 
 SELECT * FROM finish();
 ROLLBACK;

@@ -1,6 +1,6 @@
 -- Kept rows and rows that become facts at once: states of one row in the order in which they came.
 BEGIN;
-SELECT plan(11);
+SELECT plan(13);
 \ir _firm.sql
 CREATE VIEW pg_temp.amounts AS SELECT transaction_id, trim_scale(amount) AS amount FROM affiliate.transaction;
 -- the primary key changes, what the fact is known by does not
@@ -31,6 +31,23 @@ UPDATE firm.child SET cents = 200;
 SELECT affiliate.drain(100);
 SELECT is((SELECT amount FROM pg_temp.amounts WHERE transaction_id = 'p1'), 200::numeric, 'kept by the parent, then written to a partition');
 SELECT is((SELECT amount FROM pg_temp.amounts WHERE transaction_id = 'b1'), 200::numeric, 'or to a child');
+
+-- a key whose text depends on the session
+CREATE TABLE firm.moments (at timestamptz, code bytea, cents integer, PRIMARY KEY (at, code));
+SELECT affiliate.attach('firm.moments', 'transaction', '{"transaction_id": "''m'' || encode(code, ''hex'')", "customer_id": "''m''", "amount": "cents", "status": "''paid''"}');
+SET LOCAL pg_affiliate.mode = 'queue';
+SET LOCAL TimeZone = 'Europe/Berlin';
+INSERT INTO firm.moments VALUES ('2025-05-05 12:00+00', '\x00ff', 100);
+SET LOCAL TimeZone = 'Asia/Tokyo';
+SET LOCAL bytea_output = 'escape';
+UPDATE firm.moments SET cents = 200;
+SELECT is((SELECT count(DISTINCT input_key) FROM affiliate.pending_input), 1::bigint, 'has one in all of them');
+SET LOCAL pg_affiliate.mode = 'on';
+UPDATE firm.moments SET cents = 300;
+RESET TimeZone;
+RESET bytea_output;
+SELECT affiliate.drain(100);
+SELECT is((SELECT amount FROM pg_temp.amounts WHERE transaction_id = 'm00ff'), 300::numeric, 'and its states keep their order');
 
 -- one that is put off holds back its own later states, and nothing else
 CREATE TABLE firm.refunds (id text PRIMARY KEY, payment text, cents integer);
