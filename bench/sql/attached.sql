@@ -13,6 +13,7 @@ CREATE TABLE firm.payments_raise (LIKE firm.payments_bare INCLUDING ALL);
 SELECT affiliate.attach(t, 'transaction', jsonb_build_object(
     'transaction_id', $$'txn_' || lpad(id::text, 9, '0')$$,
     'customer_id', 'user_id',
+    'program_id', $$'prop'$$,
     'order_id', 'order_number',
     'product_id', 'product',
     'challenge_type', 'kind',

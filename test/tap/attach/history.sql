@@ -1,4 +1,4 @@
--- What is in the table already: preview, reconcile, replay. (backfill() commits: test/tap/attach/backfill.sql.)
+-- What is in the table already: preview, reconcile, replay. (backfill() commits: sql/tables.sql.)
 BEGIN;
 SELECT plan(24);
 \ir _firm.sql
