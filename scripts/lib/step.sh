@@ -17,6 +17,9 @@ nothing_to_run() {
     count 0 0
 }
 
+# failures FILE: the tests of it that failed, with what was found
+failures() { grep -A 3 -E '^not ok|^  DIFFERENT: |\.\.\. FAILED' "$1" || true; }
+
 # run_step NAME: runs step_NAME with its output in a log and adds to `passed` and `failed`.
 run_step() {
     local name=$1 log=$LOGS/$1.log status=0 start=$SECONDS ok=0 bad=0 note=
@@ -38,7 +41,9 @@ run_step() {
     failed=$((failed + bad))
     printf '%-10s %6d passed %4d failed %5d s%s\n' "$name" "$ok" "$bad" "$((SECONDS - start))" "$note"
     if [ "$bad" -ne 0 ]; then
-        say "---- the end of $log"
+        say "---- what failed, of $log"
+        failures "$log" | head -n 60
+        say "---- its end"
         tail -n 60 "$log"
         if [ -s "$LOGS/$name.diffs" ]; then
             say "---- $LOGS/$name.diffs"

@@ -84,7 +84,7 @@ step_demo() {
         # One that ends without the line has failed at least once.
         [ -n "$ok" ] || [ "$failures" -gt 0 ] || failures=1
         count "${ok:-0}" "$failures"
-        [ "$failures" -eq 0 ] || { bad=1; grep -A 3 '^  DIFFERENT: ' "$LOGS/demo-$name.log"; tail -n 20 "$LOGS/demo-$name.log"; }
+        [ "$failures" -eq 0 ] || { bad=1; failures "$LOGS/demo-$name.log"; tail -n 20 "$LOGS/demo-$name.log"; }
         say "${ok:-0} checks, $failures failed (log: $LOGS/demo-$name.log)"
     done
     [ $any = 1 ] || nothing_to_run
@@ -115,6 +115,8 @@ programs_run() {
         database_fresh "$PGDATABASE" || return 1
         start=$SECONDS
         (cd "$TREE" && timeout --foreground -k 30 "$limit" "$program" "$AMOUNT") >"$LOGS/$name.log" 2>&1 || status=$?
+        # A failure may be far from the end.
+        head -n -40 "$LOGS/$name.log" | failures -
         tail -n 40 "$LOGS/$name.log"
         say "---- $name: exit status $status after $((SECONDS - start)) s (log: $LOGS/$name.log)"
         result=$(tail -n 1 "$LOGS/$name.log" | sed -n 's/^\([0-9]*\) passed, \([0-9]*\) failed$/\1 \2/p')

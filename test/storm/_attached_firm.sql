@@ -85,6 +85,7 @@ END
 $$;
 
 -- The script of a client: its users are those whose number is `client` modulo 8, from the n-th to another, and it has a way of its own to do things.
+-- Before each user, outside of transactions, it calls the program that the environment has as GATE, if any.
 CREATE FUNCTION public.script(client integer, users integer, first_user integer DEFAULT 1) RETURNS SETOF text LANGUAGE plpgsql AS $$
 DECLARE
     u integer;
@@ -94,6 +95,7 @@ BEGIN
     FOR n IN first_user .. users LOOP
         u := n * 8 + client;
         step := 0;
+        RETURN NEXT CASE WHEN client <> 6 OR n % 8 = 1 THEN format(E'\\n\\\\! ${GATE:-:} %s %s', n, users) END;
         RETURN NEXT CASE client
             WHEN 1 THEN format('BEGIN; INSERT INTO firm.payments (id, user_id, cents, state, coupon, bought_at) VALUES (%s, 1, 777, ''paid'', ''ANN'', now()); ROLLBACK; BEGIN;', u * 100 + 50)
             WHEN 2 THEN 'BEGIN ISOLATION LEVEL REPEATABLE READ;'

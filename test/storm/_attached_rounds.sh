@@ -1,9 +1,25 @@
 # shellcheck shell=bash
 # What goes wrong in the rounds of test/storm/attached, and how it is shown to have happened. Each disturb_NAME goes on while the
-# process with the given number does, and leaves nothing broken.
+# process with the given number does, and leaves nothing broken. Clients wait for it, outside of transactions, see _attached_gate.
 HELD=2.5      # seconds for which others hold a lock
-LONGEST=1500  # milliseconds that a statement may take on a noisy machine; it is our limit of 0.1 s that ends it
+LONGEST=1500  # milliseconds that a statement may take, and as long again as the machine keeps somebody waiting who is alone; it is our limit of 0.1 s that ends it
 KEPT=$WORK/kept # reasons, as they were seen
+export DONE=$WORK/done # what was done to disturb, once per time
+
+# needed ROUND: how many different lines its DONE will have; 0 where one may hinder another
+needed() {
+    case $1 in
+        locks) echo 6 ;;
+        disk) echo 3 ;;
+        missing) echo 11 ;;
+        changes) echo 21 ;;
+        all) echo 0 ;;
+    esac
+}
+did() { echo "${1//$'\n'/ }" >>"$DONE"; }
+done_once() { is "$1: all that disturbs was done while they worked" "$(sort -u "$DONE" | wc -l)" "$(needed "$1")"; }
+# times TEXT: how often what has the text was done
+times() { grep -cF -- "$1" "$DONE"; }
 
 quietly() { psql -X -q -At -v VERBOSITY=sqlstate "$@" >/dev/null 2>&1; }
 goes_on() { kill -0 "$1" 2>/dev/null; }
@@ -11,13 +27,13 @@ server_log() { echo "$(dirname "$(value 'SHOW data_directory')")/server.log"; }
 log_lines() { grep -c 'pg_affiliate could not keep rows of attachment' "$(server_log)"; }
 # hold STATEMENT...: holds what it takes for a while
 hold() {
-    { echo 'BEGIN;' && printf '%s;\n' "$@" "SELECT pg_sleep($HELD)" 'ROLLBACK;'; } | quietly -v ON_ERROR_STOP=1 && echo "$1" >>"$WORK/held"
+    { echo 'BEGIN;' && printf '%s;\n' "$@" && printf '%s\n' "\\! echo '$1' >>'$DONE'" "SELECT pg_sleep($HELD);" 'ROLLBACK;'; } | quietly -v ON_ERROR_STOP=1
 }
 # during STATEMENTS UNDO: something is broken for a moment. A client that waits for others waits not for long.
 during() {
     local tries
     PGOPTIONS="$OPTIONS -c lock_timeout=300" quietly -1 -v ON_ERROR_STOP=1 -c "$1" || return
-    echo "$1" >>"$WORK/broken"
+    did "$1"
     sleep 0.3
     see
     for ((tries = 0; tries < 300; tries++)); do
@@ -29,7 +45,6 @@ during() {
 see() { psql -X -q -At -c "SELECT reason FROM affiliate.pending_input WHERE kind = 'attached'" >>"$KEPT" 2>/dev/null; }
 # said PATTERN: how many of the kept rows say so
 said() { sort -u "$KEPT" | grep -cE "$1"; }
-broke() { grep -cF "$1" "$WORK/broken"; }
 
 disturb_locks() {
     (while goes_on "$1"; do hold 'LOCK TABLE affiliate.pending_input IN ACCESS EXCLUSIVE MODE' 'LOCK TABLE affiliate.transaction IN ACCESS EXCLUSIVE MODE' && sleep 0.5; done) &
@@ -46,7 +61,7 @@ wait_others() {
     see
 }
 check_locks() {
-    happened "locks: each kind of lock was held" $(($(sort -u "$WORK/held" | wc -l) > 4))
+    done_once locks
     happened "locks: rows were kept because a table was locked" "$(said 'a table of pg_affiliate is locked|the rulebook is locked|lock timeout')"
     check_lost locks
 }
@@ -67,9 +82,10 @@ disturb_disk() {
     see
 }
 check_disk() {
-    happened "disk: it was full" "$(broke 'full_disk CHECK')"
-    happened "disk: only facts could not be written" "$(broke full_disk_of_facts)"
-    happened "disk: some inserts failed" "$(broke no_space)"
+    done_once disk
+    happened "disk: it was full" "$(times 'full_disk CHECK')"
+    happened "disk: only facts could not be written" "$(times full_disk_of_facts)"
+    happened "disk: some inserts failed" "$(times no_space)"
     happened "disk: rows were kept because a fact could not be written" "$(said 'disk_full|full_disk')"
     check_lost disk
 }
@@ -96,7 +112,7 @@ BEGIN
 END
 \$\$"
 check_missing() {
-    is "missing: each thing was missing" "$(sort -u "$WORK/broken" | grep -cE 'RENAME|REVOKE|schema_version|DROP FUNCTION firm')" 11
+    done_once missing
     happened "missing: rows were kept because a table was missing" "$(said 'does not exist|is missing')"
     happened "missing: because a right was missing" "$(said 'permission denied')"
     happened "missing: because the versions differ" "$(said 'library of another version')"
@@ -126,8 +142,8 @@ disturb_changes() {
     done) &
     (while goes_on "$1"; do
         changing 'SELECT affiliate.drain(50)'
-        PGOPTIONS="$OPTIONS -c statement_timeout=$((RANDOM % 40 + 1))" changing 'SELECT affiliate.drain(1000)'
-        PGOPTIONS="$OPTIONS -c default_transaction_isolation=serializable" changing 'SELECT affiliate.drain(50)'
+        PGOPTIONS="$OPTIONS -c statement_timeout=$((RANDOM % 40 + 1))" quietly -c 'SELECT affiliate.drain(1000)'
+        PGOPTIONS="$OPTIONS -c default_transaction_isolation=serializable" quietly -c 'SELECT affiliate.drain(50)'
         changing 'SELECT affiliate.replay()'
         changing "SELECT count(*) FROM affiliate.reconcile('firm.payments:transaction', repair => true)"
         changing 'CALL affiliate.backfill($$firm.payments:transaction$$, 50)'
@@ -137,11 +153,12 @@ disturb_changes() {
     wait_others "$1"
     quietly -c 'ALTER TABLE firm.payments DROP COLUMN IF EXISTS extra' -c 'DROP INDEX IF EXISTS firm.extra'
 }
-changing() { PGOPTIONS="${PGOPTIONS} -c lock_timeout=${LOCK_TIMEOUT:-500}" quietly -v ON_ERROR_STOP=1 -c "$1" && echo "$1" >>"$WORK/changed"; }
+changing() { PGOPTIONS="${PGOPTIONS} -c lock_timeout=${LOCK_TIMEOUT:-500}" quietly -v ON_ERROR_STOP=1 -c "$1" && did "$1"; }
 check_changes() {
     local what
+    done_once changes
     for what in attach_one INSERT UPDATE setup 'ADD COLUMN' 'CREATE INDEX' ANALYZE 'REINDEX TABLE CONC' 'ADD CHECK' 'DROP COLUMN' 'REINDEX TABLE aff' drain replay reconcile backfill attachments; do
-        happened "changes: $what" "$(grep -cF "$what" "$WORK/changed")"
+        happened "changes: $what" "$(times "$what")"
     done
 }
 
