@@ -3,6 +3,7 @@
 // reconcile). A row that cannot become one harms no other.
 #include "core/json.hpp"
 #include "pg/attached.hpp"
+#include "pg/halves.hpp"
 #include "pg/kept_rows.hpp"
 #include "pg/relation_lock.hpp"
 #include "pg/settings.hpp"
@@ -46,17 +47,16 @@ struct Rejected {
 
 std::string sqlstate(const ErrorData &error) { return call([&error] { return unpack_sql_state(error.sqlerrcode); }); }
 
-/// Does `f` for rows [begin, end) in a subtransaction. Where it fails it goes on with halves.
-template <class F> void do_halves(std::size_t begin, std::size_t end, F &f, std::vector<Rejected> &rejected) {
-    ErrorData *error = nullptr;
-    if (begin == end || try_in_subtransaction([&] { f(begin, end); }, &error)) return;
-    if (end - begin == 1) {
-        rejected.push_back({begin, sqlstate(*error), error->message});
-        return;
-    }
-    std::size_t const middle = begin + (end - begin) / 2;
-    do_halves(begin, middle, f, rejected);
-    do_halves(middle, end, f, rejected);
+/// For do_halves(): adds those that failed.
+auto add_to(std::vector<Rejected> &rejected) {
+    return [&rejected](std::size_t i, const ErrorData &error) { rejected.push_back({i, sqlstate(error), error.message}); };
+}
+
+/// Of somebody who is there to be told that `error` ended a wait.
+void fail_after(const ErrorData *error) {
+    if (error != nullptr)
+        throw core::Error("55P03", "rows of an attached table cannot be compared or taken up while somebody holds a lock", error->message,
+                          "Call it again when the lock is gone.");
 }
 
 std::vector<Datum> read_array(Datum array) {
@@ -220,7 +220,7 @@ AFFILIATE_FUNCTION(affiliate_apply_images) {
             session.close();
             in_mapping.restore();
         };
-        do_halves(0, images.size(), make_facts, rejected);
+        do_halves(0, images.size(), make_facts, add_to(rejected));
     }
     relation.close();
     return make_jsonb(to_json(rejected));
@@ -257,10 +257,13 @@ AFFILIATE_FUNCTION(affiliate_load_rows) {
             rejected.clear();
             {
                 Enclosed const at_leisure(0, true);
-                do_halves(0, found.rows.size(), make_some, failed);
+                do_halves(0, found.rows.size(), make_some, add_to(failed));
             }
             Enclosed const without_settling(0, false);
-            for (const Rejected &row : failed) do_halves(row.index, row.index + 1, make_some, rejected);
+            for (std::size_t i = 0, next = 0; i < failed.size(); i = next) {
+                while (next < failed.size() && failed[next].index - failed[i].index == next - i) ++next;
+                fail_after(do_halves(failed[i].index, failed[next - 1].index + 1, make_some, add_to(rejected)));
+            }
         };
         make_facts(claim_facts);
         if (total.written < total.mapped) { // facts that were there may be of later states by now
@@ -327,7 +330,7 @@ std::string compare_with_facts(const std::string &id, Relation relation, std::si
         json += (json.empty() || part.empty() ? "" : ", ") + part;
     };
     std::vector<Rejected> rejected;
-    do_halves(0, count, compare, rejected);
+    fail_after(do_halves(0, count, compare, add_to(rejected)));
     for (const Rejected &row : rejected) {
         std::string const which = name(row.index);
         json += (json.empty() ? "" : ", ") +

@@ -4,6 +4,7 @@
 #include <map>
 #include <set>
 
+#include "pg/halves.hpp"
 #include "pg/query.hpp"
 #include "pg/relation_lock.hpp"
 #include "pg/rulebook.hpp"
@@ -283,19 +284,14 @@ Queued queued_customers(core::Time now, int batch) {
     });
 }
 
-/// Settles customers whose slots are held. Where it fails it goes on with halves, so that who cannot be settled keeps
-/// nobody else from it.
+/// Settles customers whose slots are held; who cannot be settled keeps nobody else from it.
 std::uint64_t settle_halves(const std::vector<std::string> &customers, std::map<std::string, std::string> &errors) {
     std::uint64_t posted = 0;
-    ErrorData *error = nullptr;
-    if (customers.empty() || try_in_subtransaction([&] { posted = settle_locked(customers); }, &error)) return posted;
-    if (customers.size() == 1) {
-        errors[customers.front()] = error->message;
-        return 0;
-    }
-    auto const middle = customers.begin() + static_cast<std::ptrdiff_t>(customers.size() / 2);
-    posted = settle_halves({customers.begin(), middle}, errors);
-    return posted + settle_halves({middle, customers.end()}, errors);
+    auto const at = [&customers](std::size_t i) { return customers.begin() + static_cast<std::ptrdiff_t>(i); };
+    do_halves(
+        0, customers.size(), [&](std::size_t begin, std::size_t end) { posted += settle_locked({at(begin), at(end)}); },
+        [&](std::size_t i, const ErrorData &error) { errors[customers[i]] = error.message; });
+    return posted;
 }
 
 std::int64_t drain_customers(core::Time now, int batch) {

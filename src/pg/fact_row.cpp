@@ -3,7 +3,7 @@
 
 #include <unordered_map>
 
-#include "pg/rulebook.hpp"
+#include "pg/look_up.hpp"
 
 #include "pg/postgres.hpp"
 
@@ -29,7 +29,7 @@ const TriggerData &trigger_data(FunctionCallInfo fcinfo) {
 
 const char *name(FactColumn column) noexcept { return kNames[static_cast<std::size_t>(column)]; }
 
-FactColumns::FactColumns(TupleDesc descriptor) {
+void FactColumns::find(TupleDesc descriptor) {
     numbers_.fill(-1);
     for (int i = 0; i < descriptor->natts; ++i)
         for (std::size_t column = 0; column < kFactColumns; ++column)
@@ -40,15 +40,13 @@ FactColumns::FactColumns(TupleDesc descriptor) {
 
 const FactColumns &FactColumns::of(Relation relation) {
     struct Known {
-        std::uint64_t generation;
+        LookUp look_up;
         FactColumns columns;
     };
-    static std::unordered_map<Oid, Known> *const all = new std::unordered_map<Oid, Known>;
-    Oid const oid = RelationGetRelid(relation);
-    if (auto const it = all->find(oid); it != all->end() && it->second.generation == relation_generation())
-        return it->second.columns;
-    return all->insert_or_assign(oid, Known{relation_generation(), FactColumns(RelationGetDescr(relation))})
-        .first->second.columns;
+    static auto *const all = new std::unordered_map<Oid, Known>;
+    Known &known = (*all)[RelationGetRelid(relation)];
+    known.look_up.renew([&known, relation] { known.columns.find(RelationGetDescr(relation)); });
+    return known.columns;
 }
 
 } // namespace affiliate::pg

@@ -38,7 +38,8 @@ public:
     bool has(FactColumn column) const noexcept { return (*this)[column] >= 0; }
 
 private:
-    explicit FactColumns(TupleDesc descriptor);
+    FactColumns() = default;
+    void find(TupleDesc descriptor);
     std::array<int, kFactColumns> numbers_;
 };
 

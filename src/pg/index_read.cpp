@@ -2,7 +2,6 @@
 #include "pg/index_read.hpp"
 
 #include "pg/relation_lock.hpp"
-#include "pg/rulebook.hpp"
 
 #include "pg/postgres.hpp"
 
@@ -20,8 +19,7 @@ void FreshSnapshot::close() {
     call([] { PopActiveSnapshot(); });
 }
 
-void IndexRead::look_up() {
-    if (generation_ == relation_generation()) return;
+void IndexRead::find() {
     rootless_ = {};
     const char *const table = table_, *const index = index_;
     struct Found {
@@ -31,10 +29,7 @@ void IndexRead::look_up() {
     if (!OidIsValid(found.table) || !OidIsValid(found.index))
         throw core::Error("AF090", std::string("table \"affiliate.") + table_ + "\" or its index is missing", {},
                           "Run SELECT affiliate.setup() as a superuser.");
-    if (found.table == table_oid_ && found.index == index_oid_) {
-        generation_ = relation_generation();
-        return;
-    }
+    if (found.table == table_oid_ && found.index == index_oid_) return;
     attributes_.clear();
     last_attribute_ = 0;
     for (const char *column : columns_) {
@@ -49,7 +44,6 @@ void IndexRead::look_up() {
     nulls_.resize(columns_.size());
     table_oid_ = found.table;
     index_oid_ = found.index;
-    generation_ = relation_generation();
 }
 
 namespace {

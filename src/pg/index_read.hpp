@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "pg/look_up.hpp"
 #include "pg/query.hpp"
 
 namespace affiliate::pg {
@@ -67,14 +68,17 @@ private:
     void seek(const std::string &key);
     bool next();
     void close();
-    void look_up();
+    void look_up() {
+        look_up_.renew([this] { find(); });
+    }
+    void find();
     bool is_still_empty();
     LOCKMODE to_release() const noexcept { return lock_ == AccessShareLock ? lock_ : NoLock; }
 
     const char *table_, *index_;
     std::vector<const char *> columns_;
     LOCKMODE lock_;
-    std::uint64_t generation_ = 0; ///< relation_generation() of the last look_up()
+    LookUp look_up_;
     Oid table_oid_ = InvalidOid, index_oid_ = InvalidOid;
     std::vector<int> attributes_; ///< attribute number of each column
     int last_attribute_ = 0;

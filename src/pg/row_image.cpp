@@ -7,8 +7,8 @@
 #include <unordered_map>
 
 #include "core/json.hpp"
+#include "pg/look_up.hpp"
 #include "pg/memory.hpp"
-#include "pg/rulebook.hpp"
 
 #include "pg/postgres.hpp"
 
@@ -55,9 +55,7 @@ bool differs(TupleTableSlot *row, TupleTableSlot *other, int column) {
     return call([=] { return is_other(row, other, column); });
 }
 
-/// What is known of a table until a relation is changed.
 struct RowImages::Known {
-    std::uint64_t generation; ///< relation_generation() of the look-up
     Memory memory;
     FmgrInfo *output; ///< of each column
     std::vector<int> key_columns;
@@ -78,8 +76,7 @@ bool depends_on_zone(Oid type) {
     return std::find(kSameEverywhere.begin(), kSameEverywhere.end(), type) == kSameEverywhere.end();
 }
 
-std::shared_ptr<const RowImages::Known> look_up(Relation relation) {
-    std::uint64_t const generation = relation_generation();
+std::shared_ptr<const RowImages::Known> find(Relation relation) {
     Memory memory(call([] { return AllocSetContextCreate(CacheMemoryContext, "pg_affiliate row images", ALLOCSET_SMALL_SIZES); }));
     MemoryContext const context = memory.get();
     FmgrInfo *const output = call([relation, context] {
@@ -100,17 +97,21 @@ std::shared_ptr<const RowImages::Known> look_up(Relation relation) {
     bool path = false, zone = false;
     for (int column = 1; column <= RelationGetDescr(relation)->natts; ++column) path = path || depends_on_path(type(column));
     for (int const column : key) zone = zone || depends_on_zone(type(column));
-    return std::make_shared<const RowImages::Known>(RowImages::Known{generation, std::move(memory), output, std::move(key), path, zone});
+    return std::make_shared<const RowImages::Known>(RowImages::Known{std::move(memory), output, std::move(key), path, zone});
 }
 
 } // namespace
 
 RowImages::RowImages(Relation relation) : descriptor_(RelationGetDescr(relation)) {
-    static auto *const all = new std::unordered_map<Oid, std::shared_ptr<const Known>>;
+    struct Table {
+        LookUp look_up;
+        std::shared_ptr<const Known> known;
+    };
+    static auto *const all = new std::unordered_map<Oid, Table>;
     if (all->size() > kKnownMost) all->clear(); // partitions come and go
-    std::shared_ptr<const Known> &known = (*all)[RelationGetRelid(relation)];
-    if (known == nullptr || known->generation != relation_generation()) known = look_up(relation);
-    known_ = known;
+    Table &table = (*all)[RelationGetRelid(relation)];
+    table.look_up.renew([&table, relation] { table.known = find(relation); });
+    known_ = table.known;
 }
 
 const std::vector<int> &RowImages::key_columns() const noexcept { return known_->key_columns; }

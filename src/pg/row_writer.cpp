@@ -2,26 +2,22 @@
 #include "pg/row_writer.hpp"
 
 #include "pg/relation_lock.hpp"
-#include "pg/rulebook.hpp"
 
 #include "pg/postgres.hpp"
 
 namespace affiliate::pg {
 
-void RowTable::look_up() {
-    if (generation_ == relation_generation()) return;
+void RowTable::find() {
     const char *const name = name_;
     Oid const relation = call([name] { return our_relation(name); });
     if (!OidIsValid(relation))
         throw core::Error("AF090", std::string("table \"affiliate.") + name_ + "\" is missing", {},
                           "Run SELECT affiliate.setup() as a superuser.");
-    if (relation_ != relation) {
-        if (!call([relation] { return take_lock(relation, RowExclusiveLock); })) refuse_to_wait(); // describing it opens it
-        relation_ = InvalidOid; // where it fails half-way it begins anew
-        describe(relation);
-        relation_ = relation;
-    }
-    generation_ = relation_generation();
+    if (relation_ == relation) return;
+    if (!call([relation] { return take_lock(relation, RowExclusiveLock); })) refuse_to_wait(); // describing it opens it
+    relation_ = InvalidOid; // where it fails half-way it begins anew
+    describe(relation);
+    relation_ = relation;
 }
 
 void RowTable::describe(Oid relation) {

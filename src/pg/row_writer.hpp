@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "pg/direct_insert.hpp"
+#include "pg/look_up.hpp"
 #include "pg/query.hpp"
 
 namespace affiliate::pg {
@@ -23,13 +24,16 @@ public:
 
 private:
     friend class RowWriter;
-    void look_up();
+    void look_up() {
+        look_up_.renew([this] { find(); });
+    }
+    void find();
     void describe(Oid relation);
 
     const char *name_;
     std::vector<const char *> columns_;
     const char *parent_;
-    std::uint64_t generation_ = 0; ///< relation_generation() of the last look_up()
+    LookUp look_up_;
     Oid relation_ = InvalidOid, row_type_ = InvalidOid, array_type_ = InvalidOid;
     TupleDesc descriptor_ = nullptr;
     std::vector<std::size_t> attributes_; ///< index into the row of each written column

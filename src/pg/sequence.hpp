@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: PostgreSQL
 #pragma once
 
+#include "pg/look_up.hpp"
 #include "pg/relation_lock.hpp"
-#include "pg/rulebook.hpp"
 
 #include "pg/postgres.hpp"
 
@@ -13,22 +13,21 @@ class Sequence {
 public:
     explicit Sequence(const char *name) noexcept : name_(name) {}
     std::int64_t next() {
-        if (generation_ != relation_generation()) look_up();
+        look_up_.renew([this] { find(); });
         Oid const sequence = oid_;
         return call([sequence] { return nextval_internal(sequence, false); });
     }
 
 private:
-    void look_up() {
+    void find() {
         const char *const name = name_;
         oid_ = call([name] { return our_relation(name); });
         if (!OidIsValid(oid_)) throw core::Error("AF090", std::string("sequence \"affiliate.") + name_ + "\" is missing");
-        generation_ = relation_generation();
     }
 
     const char *name_;
     Oid oid_ = InvalidOid;
-    std::uint64_t generation_ = 0; ///< relation_generation() of the last look_up()
+    LookUp look_up_;
 };
 
 } // namespace affiliate::pg

@@ -67,7 +67,8 @@ COMMENT ON FUNCTION affiliate._blocks_of(oid, integer) IS 'As many blocks of a t
 --| `affiliate.pending_input`. Call it outside of a transaction: `CALL affiliate.backfill('public.payments:transaction')`. Begin with
 --| clicks and customers, then sales, then refunds and disputes.
 --|
---| Errors: `AF053` there is no such attachment, or its table is gone; `AF033` a batch that is no number of rows; `42501` no right to read the table.
+--| Errors: `AF053` there is no such attachment, or its table is gone; `AF033` a batch that is no number of rows; `42501` no right to read the table; `55P03`
+--| somebody has locked a table of ours for more than a second: batches that were done stay, call it again.
 -- A procedure that commits may not set search_path: every name is qualified.
 CREATE PROCEDURE affiliate.backfill(attachment text, batch integer DEFAULT 10000)
 LANGUAGE plpgsql
@@ -185,7 +186,8 @@ COMMENT ON FUNCTION affiliate.preview(text, integer) IS 'What would become of th
 --| With `repair` missing and different ones are written from the rows as they are now, and triggers that are missing (those of new
 --| partitions) are made; what is gone stays a fact.
 --|
---| Errors: `AF053` there is no such attachment, or its table is gone; `42501` no right to read the table.
+--| Errors: `AF053` there is no such attachment, or its table is gone; `42501` no right to read the table; `55P03`
+--| somebody has locked a table of ours for more than a second: nothing is changed, call it again.
 CREATE FUNCTION affiliate.reconcile(attachment text, repair boolean DEFAULT false, OUT problem text, OUT fact_key text, OUT expected jsonb, OUT stored jsonb, OUT detail text)
 RETURNS SETOF record
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE

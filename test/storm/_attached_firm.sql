@@ -95,7 +95,7 @@ BEGIN
     FOR n IN first_user .. users LOOP
         u := n * 8 + client;
         step := 0;
-        RETURN NEXT CASE WHEN client <> 6 OR n % 8 = 1 THEN format(E'\\n\\\\! ${GATE:-:} %s %s', n, users) END;
+        RETURN NEXT CASE WHEN client <> 6 OR n % 8 = 1 THEN format('\! ${GATE:-:} %s %s', n, users) END;
         RETURN NEXT CASE client
             WHEN 1 THEN format('BEGIN; INSERT INTO firm.payments (id, user_id, cents, state, coupon, bought_at) VALUES (%s, 1, 777, ''paid'', ''ANN'', now()); ROLLBACK; BEGIN;', u * 100 + 50)
             WHEN 2 THEN 'BEGIN ISOLATION LEVEL REPEATABLE READ;'
