@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: PostgreSQL
 // Rows of attached tables that become facts on request: kept ones (drain, replay), and those of the table itself (backfill,
 // reconcile). A row that cannot become one harms no other.
+#include <algorithm>
+
 #include "core/json.hpp"
 #include "pg/attached.hpp"
 #include "pg/halves.hpp"
@@ -52,11 +54,11 @@ auto add_to(std::vector<Rejected> &rejected) {
     return [&rejected](std::size_t i, const ErrorData &error) { rejected.push_back({i, sqlstate(error), error.message}); };
 }
 
-/// Of somebody who is there to be told that `error` ended a wait.
-void fail_after(const ErrorData *error) {
-    if (error != nullptr)
-        throw core::Error("55P03", "rows of an attached table cannot be compared or taken up while somebody holds a lock", error->message,
-                          "Call it again when the lock is gone.");
+/// Tells who has asked for `rows` rows that all, or many, could not be done because of a lock.
+void refuse_where_locked(const VainWaits &vain, std::size_t rows) {
+    if (vain.count() == 0 || vain.count() < std::min(rows, VainWaits::kMost)) return;
+    throw core::Error("55P03", "rows of an attached table cannot be compared with facts or become facts, since somebody holds a lock",
+                      vain.error()->message, "Call it again when the lock is gone.");
 }
 
 std::vector<Datum> read_array(Datum array) {
@@ -220,7 +222,8 @@ AFFILIATE_FUNCTION(affiliate_apply_images) {
             session.close();
             in_mapping.restore();
         };
-        do_halves(0, images.size(), make_facts, add_to(rejected));
+        VainWaits vain;
+        do_halves(0, images.size(), make_facts, add_to(rejected), vain);
     }
     relation.close();
     return make_jsonb(to_json(rejected));
@@ -257,13 +260,16 @@ AFFILIATE_FUNCTION(affiliate_load_rows) {
             rejected.clear();
             {
                 Enclosed const at_leisure(0, true);
-                do_halves(0, found.rows.size(), make_some, add_to(failed));
+                VainWaits vain;
+                do_halves(0, found.rows.size(), make_some, add_to(failed), vain);
             }
+            VainWaits vain;
             Enclosed const without_settling(0, false);
             for (std::size_t i = 0, next = 0; i < failed.size(); i = next) {
                 while (next < failed.size() && failed[next].index - failed[i].index == next - i) ++next;
-                fail_after(do_halves(failed[i].index, failed[next - 1].index + 1, make_some, add_to(rejected)));
+                do_halves(failed[i].index, failed[next - 1].index + 1, make_some, add_to(rejected), vain);
             }
+            refuse_where_locked(vain, found.rows.size());
         };
         make_facts(claim_facts);
         if (total.written < total.mapped) { // facts that were there may be of later states by now
@@ -330,7 +336,10 @@ std::string compare_with_facts(const std::string &id, Relation relation, std::si
         json += (json.empty() || part.empty() ? "" : ", ") + part;
     };
     std::vector<Rejected> rejected;
-    fail_after(do_halves(0, count, compare, add_to(rejected)));
+    WaitAtMost const net(GetCurrentTimestamp() + kLockWaitMax);
+    VainWaits vain;
+    do_halves(0, count, compare, add_to(rejected), vain);
+    refuse_where_locked(vain, count);
     for (const Rejected &row : rejected) {
         std::string const which = name(row.index);
         json += (json.empty() ? "" : ", ") +

@@ -288,9 +288,10 @@ Queued queued_customers(core::Time now, int batch) {
 std::uint64_t settle_halves(const std::vector<std::string> &customers, std::map<std::string, std::string> &errors) {
     std::uint64_t posted = 0;
     auto const at = [&customers](std::size_t i) { return customers.begin() + static_cast<std::ptrdiff_t>(i); };
+    VainWaits vain;
     do_halves(
         0, customers.size(), [&](std::size_t begin, std::size_t end) { posted += settle_locked({at(begin), at(end)}); },
-        [&](std::size_t i, const ErrorData &error) { errors[customers[i]] = error.message; });
+        [&](std::size_t i, const ErrorData &error) { errors[customers[i]] = error.message; }, vain);
     return posted;
 }
 

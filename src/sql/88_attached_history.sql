@@ -68,7 +68,7 @@ COMMENT ON FUNCTION affiliate._blocks_of(oid, integer) IS 'As many blocks of a t
 --| clicks and customers, then sales, then refunds and disputes.
 --|
 --| Errors: `AF053` there is no such attachment, or its table is gone; `AF033` a batch that is no number of rows; `42501` no right to read the table; `55P03`
---| somebody has locked a table of ours for more than a second: batches that were done stay, call it again.
+--| somebody has locked a table of ours, or many facts, for more than a second: batches that were done stay, call it again.
 -- A procedure that commits may not set search_path: every name is qualified.
 CREATE PROCEDURE affiliate.backfill(attachment text, batch integer DEFAULT 10000)
 LANGUAGE plpgsql
@@ -187,7 +187,7 @@ COMMENT ON FUNCTION affiliate.preview(text, integer) IS 'What would become of th
 --| partitions) are made; what is gone stays a fact.
 --|
 --| Errors: `AF053` there is no such attachment, or its table is gone; `42501` no right to read the table; `55P03`
---| somebody has locked a table of ours for more than a second: nothing is changed, call it again.
+--| somebody has locked a table of ours, or many facts, for more than a second: nothing is changed, call it again.
 CREATE FUNCTION affiliate.reconcile(attachment text, repair boolean DEFAULT false, OUT problem text, OUT fact_key text, OUT expected jsonb, OUT stored jsonb, OUT detail text)
 RETURNS SETOF record
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
@@ -282,7 +282,7 @@ COMMENT ON FUNCTION affiliate._drop_superseded(bigint[]) IS 'Part of reconcile()
 --| a right was corrected. Those that would be tried again later are tried at once. A row of which a later state is a fact by now
 --| is dropped. Returns how many are no longer kept.
 --|
---| Errors: `AF053` there is no such attachment.
+--| Errors: `AF053` there is no such attachment; `55P03` somebody has locked a table of ours for more than a second: call it again.
 CREATE FUNCTION affiliate.replay(attachment text DEFAULT NULL) RETURNS bigint
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp

@@ -1,8 +1,9 @@
 # shellcheck shell=bash
 # What goes wrong in the rounds of test/storm/attached, and how it is shown to have happened. Each disturb_NAME goes on while the
 # process with the given number does, and leaves nothing broken. Clients wait for it, outside of transactions, see _attached_gate.
-HELD=2.5      # seconds for which others hold a lock
-LONGEST=1500  # milliseconds that a statement may take, and as long again as the machine keeps somebody waiting who is alone; it is our limit of 0.1 s that ends it
+HELD=4        # seconds for which others hold a lock
+LONGEST=1500  # milliseconds that a statement may take; it is our limit of 0.1 s that ends it
+STALL=2000    # and as long as the machine keeps somebody waiting who is alone, but not so long that a lock could be the cause
 KEPT=$WORK/kept # reasons, as they were seen
 export DONE=$WORK/done # what was done to disturb, once per time
 
@@ -16,7 +17,8 @@ needed() {
         all) echo 0 ;;
     esac
 }
-did() { echo "${1//$'\n'/ }" >>"$DONE"; }
+# did STATEMENT: while the clients work
+did() { ! goes_on "$load" || echo "${1//$'\n'/ }" >>"$DONE"; }
 done_once() { is "$1: all that disturbs was done while they worked" "$(sort -u "$DONE" | wc -l)" "$(needed "$1")"; }
 # times TEXT: how often what has the text was done
 times() { grep -cF -- "$1" "$DONE"; }
@@ -27,7 +29,7 @@ server_log() { echo "$(dirname "$(value 'SHOW data_directory')")/server.log"; }
 log_lines() { grep -c 'pg_affiliate could not keep rows of attachment' "$(server_log)"; }
 # hold STATEMENT...: holds what it takes for a while
 hold() {
-    { echo 'BEGIN;' && printf '%s;\n' "$@" && printf '%s\n' "\\! echo '$1' >>'$DONE'" "SELECT pg_sleep($HELD);" 'ROLLBACK;'; } | quietly -v ON_ERROR_STOP=1
+    { echo 'BEGIN;' && printf '%s;\n' "$@" && printf '%s\n' "\\! ! kill -0 $load || echo '$1' >>'$DONE'" "SELECT pg_sleep($HELD);" 'ROLLBACK;'; } | quietly -v ON_ERROR_STOP=1
 }
 # during STATEMENTS UNDO: something is broken for a moment. A client that waits for others waits not for long.
 during() {
