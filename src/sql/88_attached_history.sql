@@ -61,7 +61,8 @@ END
 $$;
 COMMENT ON FUNCTION affiliate._blocks_of(oid, integer) IS 'As many blocks of a table as have about so many rows.';
 
---| Makes facts of the rows that are in an attached table already, in batches that are committed on their own. Interrupted and
+--| Makes facts of the rows that are in an attached table already, in batches that are committed on their own, some seconds each: the
+--| more rows in each, the less often a customer is settled; the fewer, the shorter its locks are held. Interrupted and
 --| called again it goes on where it was; called again after its end it begins anew, which changes nothing that is a fact
 --| already. `affiliate.backfill_progress` shows how far it is. A row that cannot become a fact is kept in
 --| `affiliate.pending_input`. Call it outside of a transaction: `CALL affiliate.backfill('public.payments:transaction')`. Begin with
@@ -70,14 +71,14 @@ COMMENT ON FUNCTION affiliate._blocks_of(oid, integer) IS 'As many blocks of a t
 --| Errors: `AF053` there is no such attachment, or its table is gone; `AF033` a batch that is no number of rows; `42501` no right to read the table; `55P03`
 --| somebody has locked a table of ours, or many facts, for more than a second: batches that were done stay, call it again.
 -- A procedure that commits may not set search_path: every name is qualified.
-CREATE PROCEDURE affiliate.backfill(attachment text, batch integer DEFAULT 10000)
+CREATE PROCEDURE affiliate.backfill(attachment text, batch integer DEFAULT 50000)
 LANGUAGE plpgsql
 AS $$
 BEGIN
     PERFORM affiliate._require_attachment(attachment);
     PERFORM affiliate._require_attached_relation(attachment);
     IF batch IS NULL OR batch OPERATOR(pg_catalog.<) 1 THEN
-        PERFORM affiliate._refuse_argument('batch', batch::text, 'about how many rows to read in one transaction, for example 10000');
+        PERFORM affiliate._refuse_argument('batch', batch::text, 'about how many rows to read in one transaction, for example 50000');
     END IF;
     PERFORM affiliate._backfill_begin(attachment);
     COMMIT;
